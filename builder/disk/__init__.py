@@ -1,0 +1,1 @@
+"""The disk image: layout, the two engines, the boot loader's sectors."""

@@ -1,0 +1,1 @@
+"""Artefact formats, one module each."""

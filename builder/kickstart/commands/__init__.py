@@ -1,0 +1,1 @@
+"""One module per family of kickstart commands; each registers what it handles."""

@@ -1,0 +1,1 @@
+"""The root tree: packages, settings, scripts, labels, initramfs, seal."""

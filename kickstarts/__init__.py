@@ -1,0 +1,1 @@
+"""Kickstart files, one per image flavour."""

@@ -1,0 +1,1 @@
+"""From artefacts to a signed release tree."""

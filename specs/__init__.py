@@ -1,0 +1,1 @@
+"""What an image must be: rules as data, and the typed model that loads them."""

@@ -1,0 +1,1 @@
+"""Proof: an artefact and a spec make a report."""

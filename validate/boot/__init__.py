@@ -1,0 +1,1 @@
+"""Starts an image under QEMU and asks it questions over SSH."""

@@ -1,0 +1,1 @@
+"""Checks, one module per topic; each registers the kinds of check that it can do."""
