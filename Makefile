@@ -1,0 +1,32 @@
+# The commands a person types first; each is a line or two, the work is in tools/ and in ccis.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-fast lint bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what is missing: system packages, and a venv in .venv
+	@tools/setup
+
+demo: setup ## the whole way once: rehearse, build, validate, boot, publish, verify
+	@tools/demo
+
+test: setup lint ## everything that CI runs
+	$(BIN)/python -m pytest
+
+test-fast: setup ## the tests that build and boot nothing
+	$(BIN)/python -m pytest -m "not integration"
+
+lint: setup ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup ## a cold and a warm build beside their floor, as ratios
+	$(BIN)/python benchmarks/build.py
+
+clean: ## remove what the demo and the tools made here (not the store, not the venv)
+	rm -rf build public .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
