@@ -1,0 +1,85 @@
+"""The log file of a run: every program that was started and all that it printed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.places import cache_folder
+
+KEPT = 100
+_FORMAT = "%(asctime)s %(name)s %(message)s"
+
+
+@dataclass
+class Settings:
+    """What this process does about its log. path: the file, None until something is in it."""
+
+    verbose: bool = False
+    file: Path | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The log file, if anything was written to it."""
+        return self.file if self.file and self.file.exists() else None
+
+
+settings = Settings()
+
+
+def write_to_file(command: str) -> None:
+    """Send the log of this run to a new file in the cache; the file appears with its first line.
+
+    Where the cache can't be written there is no log file, and nothing fails for that.
+    """
+    folder = cache_folder() / "logs"
+    logger = logging.getLogger("ccis")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(str(folder))
+    except OSError:
+        logger.addHandler(logging.NullHandler())
+        return
+    name = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in command)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    settings.file = folder / f"{stamp}-{name[:40]}-{os.getpid()}.log"
+    logger.addHandler(_FirstLineHandler(settings.file))
+
+
+def show_on_terminal() -> None:
+    """Send the log to standard error as well (--verbose)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("ccis").addHandler(handler)
+
+
+class _FirstLineHandler(logging.FileHandler):
+    """A log file that is made, and makes room among its elders, when there is something to say."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, delay=True, encoding="utf-8", errors="replace")
+        self.setFormatter(logging.Formatter(_FORMAT))
+        self._begun = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; before the first one, the command line and a look at older logs."""
+        if not self._begun:
+            self._begun = True
+            path = Path(self.baseFilename)
+            _forget_old(path.parent)
+            words = shlex.join(["ccis", *sys.argv[1:]])
+            super().emit(logging.LogRecord("ccis", logging.DEBUG, "", 0, words, None, None))
+        super().emit(record)
+
+
+def _forget_old(folder: Path) -> None:
+    for path in sorted(folder.glob("*.log"))[:-KEPT]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,173 @@
+"""What a person or a script gets back: results, errors and the exit status, in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+from ccis import log
+from host.errors import CcisError, ProgramError, from_os_error
+
+BUG_STATUS = 70
+"""EX_SOFTWARE of sysexits.h: the fault is ours, not the input's, the host's or a mirror's."""
+
+TAIL_LINES = 15
+_logger = logging.getLogger("ccis.run")
+
+
+@dataclass
+class Settings:
+    """How this process reports. json: errors too are for a script."""
+
+    json: bool = False
+
+
+settings = Settings()
+
+
+def line(text: str = "") -> None:
+    """Print one line of a result to standard output."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Print one line that is no result, to standard error."""
+    typer.echo(text, err=True)
+
+
+def as_json(value: object) -> str:
+    """Return the JSON text of a value made of models, dataclasses, mappings and lists."""
+    return json.dumps(value, default=_plain, indent=2, sort_keys=True)
+
+
+def report(value: object, text: str | Callable[[], str], *, to_json: bool) -> None:
+    """Print a result to standard output: `value` as JSON, or `text` for a person."""
+    if to_json:
+        line(as_json(value))
+    else:
+        line((text if isinstance(text, str) else text()).rstrip("\n"))
+
+
+def _plain(value: Any) -> object:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind the program, so that it cleans up, and end it with 128+n.
+
+    Later ones are ignored meanwhile: whoever can't wait has SIGKILL, which leaves nothing either.
+    """
+    def unwind(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup's wish that a closed terminal end nothing is respected.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, unwind)
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Do a command's work and return the exit status of the contract, with its error shown."""
+    try:
+        work()
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        if status in (128 + signal.SIGTERM, 128 + signal.SIGHUP):
+            note(f"ccis: ended by {signal.Signals(status - 128).name}")
+        return status
+    except KeyboardInterrupt:
+        note("ccis: interrupted")
+        return 128 + signal.SIGINT
+    except CcisError as error:
+        return _fail(error)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as `head` does; Python must not complain at
+        # exit that it can't flush.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        refusal = from_os_error(error, "the work")
+        return _fail(refusal, error) if refusal.remedy else _bug(error)
+    except Exception as error:
+        return _bug(error)
+    return 0
+
+
+def _fail(error: CcisError, cause: BaseException | None = None) -> int:
+    _logger.debug("failed: %s", error, exc_info=cause or error)
+    if settings.json:
+        line(as_json({"error": describe(error)}))
+    note(message(error))
+    if log.settings.verbose:
+        note("".join(traceback.format_exception(cause or error)))
+    return error.exit_status
+
+
+def _bug(error: Exception) -> int:
+    _logger.error("a bug", exc_info=error)
+    kind = type(error).__name__
+    if settings.json:
+        line(as_json({"error": {"what": "this is a bug in ccis", "why": f"{kind}: {error}",
+                                "exit_status": BUG_STATUS}}))
+    note(f"error: this is a bug in ccis: {kind}: {error}")
+    if log.settings.path:
+        note(f"  log:    {log.settings.path} holds the traceback; please report it")
+    if log.settings.verbose or not log.settings.path:
+        note("".join(traceback.format_exception(error)))
+    return BUG_STATUS
+
+
+def describe(error: CcisError) -> dict[str, object]:
+    """Return what is known of an error, for a script."""
+    return {
+        "what": error.what, "where": error.where, "why": error.why, "remedy": error.remedy,
+        "notes": getattr(error, "__notes__", []), "exit_status": error.exit_status,
+        "log": str(log.settings.path) if log.settings.path else None,
+    }
+
+
+def message(error: CcisError) -> str:
+    """Return what a person reads: what failed, where, why, what to do, the end of the log."""
+    lines = [f"error: {error.what}"]
+    for label, text in (("where", error.where), ("why", error.why), ("remedy", error.remedy)):
+        if text:
+            lines.append(f"  {label + ':':<8}{text}")
+    lines += [f"  {text}" for text in getattr(error, "__notes__", [])]
+    tail = _tail(error)
+    if tail:
+        lines.append("  the program's last words:")
+        lines += [f"    | {text}" for text in tail[-TAIL_LINES:]]
+    if log.settings.path:
+        lines.append(f"  log:    {log.settings.path}")
+    return "\n".join(lines)
+
+
+def _tail(error: BaseException | None) -> list[str]:
+    """Return the last lines of the program whose failure caused an error, if one did."""
+    while error is not None:
+        if isinstance(error, ProgramError):
+            return error.tail
+        error = error.__cause__
+    return []
