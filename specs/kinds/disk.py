@@ -1,0 +1,63 @@
+"""Checks on the disk inside an artefact: partitions, file systems, boot loader, kernels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from specs.kind import Check, GuestPath, Regex
+
+FileSystem = Literal["xfs", "ext4", "btrfs", "ext3", "vfat"]
+Purpose = Literal["bios-boot", "efi-system", "prep-boot"]
+
+
+class PartitionTable(Check):
+    """The disk has this kind of table and partitions for these purposes.
+
+    root_last: nothing lies behind the root file system, so that it can grow with the disk.
+    """
+
+    kind: Literal["partition_table"] = "partition_table"
+    scheme: Literal["gpt", "msdos"]
+    purposes: tuple[Purpose, ...] = ()
+    root_last: bool = True
+
+
+class Filesystem(Check):
+    """The file system mounted there is of one of these types, and labelled so if `label`."""
+
+    kind: Literal["filesystem"] = "filesystem"
+    mountpoint: GuestPath
+    types: list[FileSystem] = Field(min_length=1)
+    label: str | None = None
+
+
+class Fstab(Check):
+    """fstab names file systems by these tags, and each exists on the disk with that type."""
+
+    kind: Literal["fstab"] = "fstab"
+    by: list[Literal["UUID", "LABEL", "PARTUUID", "PARTLABEL"]] = Field(min_length=1)
+
+
+class BiosBoot(Check):
+    """Sector 0 holds boot code, and the boot partition or gap that it loads is not empty."""
+
+    kind: Literal["bios_boot"] = "bios_boot"
+
+
+class KernelArguments(Check):
+    """Every boot entry (rescue apart) has an argument for each of these, and none of those.
+
+    An expression must match an argument from end to end.
+    """
+
+    kind: Literal["kernel_arguments"] = "kernel_arguments"
+    present: tuple[Regex, ...] = ()
+    absent: tuple[Regex, ...] = ()
+
+
+class KernelComplete(Check):
+    """Every kernel with modules has its image, initramfs, module index and boot entry."""
+
+    kind: Literal["kernel_complete"] = "kernel_complete"
