@@ -53,13 +53,14 @@ def run(
     timeout_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
     stdin: what it reads; None means nothing. env: added to our own environment.
     timeout_s: after so many seconds it is killed, with its children.
     on_line: called with each line of standard output or error, as it comes.
-    check: raise when the exit status is not 0.
+    check: raise when the exit status is not 0. pass_fds: descriptors that it inherits.
 
     Raises ProgramError when the program fails, HostError when it is not there or takes too long.
     """
@@ -70,7 +71,7 @@ def run(
         process = subprocess.Popen(
             guarded(words), cwd=cwd, env=environment(env), start_new_session=True,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=pass_fds,
         )
     except FileNotFoundError as error:
         raise _missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from host.errors import ProgramError
 from host.run import Completed, run
 
 # chroot(2)-like work needs most of root's rights; these would reach the host's kernel.
@@ -25,12 +26,14 @@ class Sandbox:
     """A root tree in which programs may run.
 
     root: the tree, seen at /. binds: host files or folders shown inside, read-only.
+    links: symbolic links made in the sandbox's own folders, such as /dev/disk/by-uuid/….
     epoch: SOURCE_DATE_EPOCH for what honours it, so that reruns give the same bytes.
     """
 
     root: Path
     epoch: int
     binds: Mapping[str, Path] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
 
     def run(
@@ -51,6 +54,8 @@ class Sandbox:
         words: list[str | Path] = ["bwrap", "--bind", self.root, "/", *isolation("/")]
         for inside, outside in self.binds.items():
             words += ["--ro-bind", outside, inside]
+        for link, target in self.links.items():
+            words += ["--symlink", target, link]
         if self.network:
             words += ["--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf"]
         else:
@@ -58,9 +63,11 @@ class Sandbox:
         words += ["--chdir", "/", "--clearenv"]
         for name, value in settings.items():
             words += ["--setenv", name, value]
-        return run(
-            [*words, "--", *argv], stdin=stdin, timeout_s=timeout_s, on_line=on_line, check=check,
-        )
+        try:
+            return run([*words, "--", *argv], stdin=stdin, timeout_s=timeout_s, on_line=on_line,
+                       check=check)
+        except ProgramError as error:  # what failed is the program inside, not bubblewrap
+            raise ProgramError([str(word) for word in argv], error.status, error.tail) from error
 
     def has(self, program: str) -> bool:
         """Say whether the tree has a program, given by its path from the root."""
@@ -69,7 +76,7 @@ class Sandbox:
 
 
 def isolation(root: str) -> list[str]:
-    """Return bubblewrap's options for namespaces and for /dev, /proc, /sys and /run below `root`."""
+    """Return bubblewrap's options for namespaces and for the kernel's folders below `root`."""
     base = root.rstrip("/")
     words = [
         "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ class Tree:
             if not real.is_symlink():
                 resolved = candidate
                 continue
-            target = Path(os.readlink(real))
+            target = real.readlink()
             if target.is_absolute():
                 resolved, parts = Path("/"), [*target.parts[1:], *parts]
             else:

@@ -1,0 +1,69 @@
+"""The initramfs of every kernel: made once, with all drivers, for any machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builder.root.tree import Tree
+from host.errors import HostError, InputError, ProgramError
+from host.progress import Progress
+
+# Fast and small enough; -T0 uses all cores. Kernels of EL 9 and later read it (CONFIG_RD_ZSTD).
+COMPRESSOR = "zstd -q -9 -T0"
+
+# kernel-install's plugins that would make an initramfs in every kernel's scriptlet, with the build
+# host's drivers and dracut's slow default compressor; a link to /dev/null disables one of them
+# (kernel-install(8)).
+_PLUGINS = ("50-dracut.install", "51-dracut-rescue.install")
+_PLUGIN_FOLDER = "etc/kernel/install.d"
+
+
+def suppress(root: Path) -> None:
+    """Keep the kernels' scriptlets from making an initramfs in an empty root."""
+    folder = root / _PLUGIN_FOLDER
+    folder.mkdir(parents=True)
+    for plugin in _PLUGINS:
+        (folder / plugin).symlink_to("/dev/null")
+
+
+def allow(root: Path) -> None:
+    """Undo suppress(): the image's own kernel updates make theirs as ever."""
+    folder = root / _PLUGIN_FOLDER
+    for plugin in _PLUGINS:
+        (folder / plugin).unlink(missing_ok=True)
+    while folder != root / "etc" and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def kernels(tree: Tree) -> list[str]:
+    """Return the versions of the installed kernels, sorted."""
+    modules = tree.path("/usr/lib/modules")
+    if not modules.is_dir():
+        return []
+    return sorted(
+        folder.name for folder in modules.iterdir()
+        if tree.exists(f"/boot/vmlinuz-{folder.name}")
+    )
+
+
+def make(tree: Tree, progress: Progress) -> None:
+    """Run the tree's own dracut for every kernel.
+
+    Raises InputError when there is a kernel and no dracut, HostError when dracut fails.
+    """
+    for version in kernels(tree):
+        if not tree.sandbox.has("/usr/bin/dracut"):
+            raise InputError("the image has a kernel and no dracut", why=f"kernel {version}",
+                             remedy="add dracut and dracut-config-generic to %packages")
+        progress.advance("initramfs", 0, f"kernel {version}")
+        words = ["/usr/bin/dracut", "--force", "--no-hostonly", "--reproducible",
+                 "--tmpdir", "/run"]
+        if tree.sandbox.has("/usr/bin/zstd"):
+            words += ["--compress", COMPRESSOR]
+        target = f"/boot/initramfs-{version}.img"
+        try:
+            tree.sandbox.run([*words, target, version])
+        except ProgramError as error:
+            raise HostError("dracut failed", where=target, why=error.why) from error
+        tree.path(target).chmod(0o600)

@@ -1,0 +1,219 @@
+"""The packages of a root tree: chosen, fetched, checked and installed, each in its own process."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.kickstart.read import Kickstart
+from builder.root.nosync import filter_file
+from builder.root.repositories import Snapshot
+from builder.root.sandbox import isolation
+from builder.store import Store
+from host.errors import CcisError, HostError, InputError, RemoteError
+from host.progress import Progress
+from host.run import run
+from images.record import Package
+from images.release import Release
+
+_TIMEOUT_S = 3600
+
+
+@dataclass(frozen=True)
+class Request:
+    """What dnf is asked for: everything that decides which packages there will be."""
+
+    kickstart: Kickstart
+    release: Release
+    arch: str
+    snapshots: Sequence[Snapshot]
+    key: Path
+
+    def selection(self) -> dict[str, Any]:
+        """Return the wish as plain data, for dnf and for digests."""
+        wish = self.kickstart.packages
+        return {
+            "names": list(wish.names), "excluded": list(wish.excluded),
+            "groups": [{"name": g.name, "kinds": list(g.kinds)} for g in wish.groups],
+            "excluded_groups": list(wish.excluded_groups), "environment": wish.environment,
+            "with_docs": wish.with_docs, "with_weak": wish.with_weak,
+            "languages": (wish.languages or "").replace(",", " ").split(),
+            "ignore_missing": wish.ignore_missing, "ignore_broken": wish.ignore_broken,
+            "version": self.release.version, "arch": self.arch,
+            "rpm_database": self.release.rpm_database,
+        }
+
+    def digest(self) -> str:
+        """Return the identity of the choice: same wish, same repositories, same packages."""
+        identity = {
+            "selection": self.selection(), "key": self.key.name,
+            "repositories": [(s.id, s.repomd_sha256) for s in self.snapshots],
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A package that was chosen: its record, and where its RPM lies in its repository."""
+
+    record: Package
+    size_bytes: int
+    location: str
+
+    def as_dnf_says(self) -> dict[str, Any]:
+        """Return the row that the worker printed, to be compared with what it installs."""
+        return {**self.record.model_dump(), "size_bytes": self.size_bytes,
+                "location": self.location}
+
+
+def resolve(request: Request, store: Store) -> list[Choice]:
+    """Return the packages that the kickstart's wish comes to, dependencies included.
+
+    The answer is kept: it is asked anew only when the wish or a repository changes.
+    Raises InputError for a package or group that no repository has (with near names) and for
+    a wish that can't be met; RemoteError when metadata can't be had or is not signed right.
+    """
+    def fill(folder: Path) -> None:
+        answer = _worker("resolve", request, store)
+        (folder / "packages.json").write_text(json.dumps(answer["packages"]), encoding="utf-8")
+
+    entry, _ = store.make(
+        "resolution", request.digest(), inputs={}, label="", fill=fill,
+    )
+    rows = json.loads((entry.data / "packages.json").read_text(encoding="utf-8"))
+    return [
+        Choice(Package(**{k: row[k] for k in Package.model_fields}), row["size_bytes"],
+               row["location"])
+        for row in rows
+    ]
+
+
+def install(
+    request: Request, choices: Sequence[Choice], root: Path, store: Store, epoch: int,
+    progress: Progress,
+) -> list[str]:
+    """Install the chosen packages into an empty root and return what scriptlets complained of.
+
+    Every RPM's digest and signature is checked with the release's key before anything runs.
+    """
+    files = _files(request, choices, store, progress)
+    verify_signatures(files, request.key)
+    for folder, mode in (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755)):
+        (root / folder).mkdir()
+        (root / folder).chmod(mode)
+    answer = _worker(
+        "install", request, store, progress=progress, root=root, epoch=epoch,
+        expected=[choice.as_dnf_says() for choice in choices],
+    )
+    return [str(problem) for problem in answer["problems"]]
+
+
+def _files(
+    request: Request, choices: Sequence[Choice], store: Store, progress: Progress,
+) -> list[Path]:
+    """Return the RPM files of the choices; those of remote repositories are fetched first."""
+    roots = {snapshot.id: snapshot.urls[0] for snapshot in request.snapshots}
+    if all(url.startswith("file://") for url in roots.values()):
+        return [
+            Path(roots[choice.record.repository].removeprefix("file://")) / choice.location
+            for choice in choices
+        ]
+    answer = _worker("fetch", request, store, progress=progress)
+    return [Path(path) for path in answer["files"].values()]
+
+
+def verify_signatures(files: Sequence[Path], key: Path) -> None:
+    """Check digest and signature of RPM files with one key and no other (rpmkeys(8)).
+
+    Raises RemoteError that names the first bad file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        database = ["--define", f"_dbpath {folder}", "--define", "_keyring fs"]
+        run(["rpmkeys", *database, "--import", key])
+        answer = run(["rpmkeys", *database, "--checksig", *files], check=False)
+    good = {
+        line.rpartition(": ")[0] for line in answer.stdout.splitlines()
+        if line.endswith(": digests signatures OK")
+    }
+    for file in files:
+        if str(file) not in good:
+            said = next((line for line in (answer.stdout + answer.stderr).splitlines()
+                         if line.startswith(f"{file}:")), "no answer from rpmkeys")
+            raise RemoteError(
+                "the package's signature or digest is bad", where=str(file),
+                why=said.removeprefix(f"{file}:").strip(),
+                remedy="do not install it; check the mirror and the release's key",
+            )
+
+
+def _worker(
+    mode: str, request: Request, store: Store, *, progress: Progress | None = None,
+    root: Path | None = None, epoch: int = 0, expected: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """Run dnf's process in a sandbox where only the cache and the root can be written."""
+    question = {
+        "mode": mode, "root": str(root), "metadata": str(store.metadata),
+        "key": str(request.key), "expected": list(expected), **request.selection(),
+        "repositories": [asdict(snapshot) for snapshot in request.snapshots],
+    }
+    events: list[dict[str, Any]] = []
+
+    def on_line(line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        if event["event"] == "progress" and progress:
+            progress.advance("packages", event["done"], event["note"])
+        elif event["event"] in ("result", "error"):
+            events.append(event)
+
+    words: list[str | Path] = [
+        "bwrap", "--ro-bind", "/", "/", "--bind", store.metadata, store.metadata,
+    ]
+    if root:  # scriptlets run in it: they see its own kernel folders and no network
+        words += ["--bind", root, root, *isolation(str(root)), "--unshare-net"]
+    words += [*isolation("/"), "--tmpfs", "/tmp"]  # noqa: S108 – the sandbox's own
+    with filter_file() as descriptor:
+        run(
+            [*words, "--seccomp", str(descriptor), "--", sys.executable, "-m",
+             "builder.root.dnf_worker"],
+            stdin=json.dumps(question), timeout_s=_TIMEOUT_S, on_line=on_line,
+            env={"SOURCE_DATE_EPOCH": str(epoch)} if epoch else None, pass_fds=[descriptor],
+            cwd=Path(__file__).parents[2],
+        )
+    if not events:
+        raise HostError("dnf ended without an answer", where=mode)
+    if events[-1]["event"] == "error":
+        raise _error(events[-1], request)
+    return events[-1]
+
+
+def _error(event: dict[str, Any], request: Request) -> CcisError:
+    kickstart = request.kickstart
+    if event["kind"] == "unknown":
+        names = event["packages"] + event["groups"]
+        spelled = [*event["packages"], *(f"@{name.lstrip('@')}" for name in event["groups"])]
+        where = kickstart.where_of(spelled[0]) if spelled else str(kickstart.path)
+        near = difflib.get_close_matches(names[0], event.get("known", []), n=3) if names else []
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        return InputError(
+            f"no repository has {', '.join(spelled) or event['text']}", where=where,
+            remedy=f"{hint}correct the name, exclude it, or add --ignoremissing to %packages",
+        )
+    if event["kind"] == "unsolvable":
+        return InputError("the packages can't be installed together", where=str(kickstart.path),
+                          why=event["text"])
+    if event["kind"] == "remote":
+        return RemoteError(
+            "a repository failed", where=", ".join(s.urls[0] for s in request.snapshots),
+            why=event["text"], remedy="run again, or name another mirror in the release's file",
+        )
+    return HostError("the package transaction failed", why=event["text"])
