@@ -1,0 +1,183 @@
+"""The one place that starts libguestfs: disks and file systems are opened in its appliance only."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import secrets
+import shutil
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from host.errors import HostError
+from host.kvm import host_kernels, kvm_works
+from host.locks import try_lock
+from host.places import cache_folder
+
+log = logging.getLogger("ccis.appliance")
+
+GuestFS = Any
+"""A libguestfs handle; the binding carries no types."""
+
+MEMORY_MIB = 1280
+_EVENT_TAIL_LINES = 40
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A disk for the appliance. The format is always said: probing lets a guest choose it."""
+
+    path: Path
+    format: Literal["raw", "qcow2"]
+
+
+@contextmanager
+def open_appliance(
+    drives: Sequence[Drive], *, readonly: bool, memory_mib: int = MEMORY_MIB,
+    timeout_s: float = 900, network: bool = False,
+) -> Iterator[GuestFS]:
+    """Start the appliance with these drives (/dev/sda, …), yield its handle, and end it.
+
+    readonly: the files stay untouched; what is written goes to an overlay that is thrown away.
+    timeout_s: the appliance is killed when the whole block takes longer; the call at hand then
+    raises RuntimeError, as any failing libguestfs call does, and the block ends in HostError.
+
+    Should this process be killed, libguestfs's recovery process kills QEMU within 2 s.
+    Raises HostError when libguestfs or a kernel for it is missing, or it doesn't start.
+    """
+    g = _handle()
+    tail: deque[str] = deque(maxlen=_EVENT_TAIL_LINES)
+    mark = f"ccis.appliance={secrets.token_hex(8)}"
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        _kill_marked(mark)
+
+    watchdog = threading.Timer(timeout_s, kill)
+    watchdog.daemon = True
+    with _scratch() as folder:
+        try:
+            _configure(g, tail, folder, mark, memory_mib, network)
+            for drive in drives:
+                g.add_drive_opts(
+                    str(drive.path), format=drive.format, readonly=int(readonly),
+                    **({} if readonly else {"cachemode": "unsafe"}),
+                )
+            watchdog.start()
+            _launch(g, tail)
+            yield g
+            if not readonly:
+                g.shutdown()  # flushes; an error here is an error of the image
+        except RuntimeError as error:
+            if late.is_set():
+                raise HostError(
+                    f"the libguestfs appliance did not end its work within {timeout_s:.0f} s",
+                    why=str(error), remedy="is this host overloaded? try again",
+                ) from error
+            raise
+        finally:
+            watchdog.cancel()
+            g.close()
+
+
+def _handle() -> GuestFS:
+    try:
+        guestfs = importlib.import_module("guestfs")
+    except ImportError as error:
+        raise HostError(
+            "libguestfs's Python binding is not there", why=str(error),
+            remedy="run tools/setup (Debian: python3-guestfs; CentOS: python3-libguestfs), "
+            "and use a venv made with --system-site-packages",
+        ) from error
+    fixed = os.environ.get("LIBGUESTFS_PATH") or os.environ.get("SUPERMIN_KERNEL")
+    if not fixed and not host_kernels():
+        raise HostError(
+            "there is no kernel for libguestfs to start", where="/boot",
+            remedy="run tools/setup (Debian: linux-image-cloud-amd64; CentOS: kernel-core)",
+        )
+    return guestfs.GuestFS(python_return_dict=True)
+
+
+def _configure(
+    g: GuestFS, tail: deque[str], folder: Path, mark: str, memory_mib: int, network: bool,
+) -> None:
+    guestfs = importlib.import_module("guestfs")
+
+    def note(_event: int, _handle: int, text: str | bytes, _array: object) -> None:
+        shown = text.decode(errors="replace") if isinstance(text, bytes) else text
+        for line in shown.splitlines():
+            tail.append(line)
+            log.debug("  %s", line)
+
+    g.set_event_callback(
+        note, guestfs.EVENT_APPLIANCE | guestfs.EVENT_LIBRARY | guestfs.EVENT_WARNING,
+    )
+    works, reason = kvm_works()
+    log.debug("libguestfs under %s: %s", "KVM" if works else "TCG", reason)
+    g.set_backend("direct")
+    g.set_backend_settings([] if works else ["force_tcg"])
+    g.set_memsize(memory_mib)
+    g.set_smp(min(4, os.cpu_count() or 1))
+    g.set_recovery_proc(1)
+    g.set_pgroup(1)  # Ctrl-C must reach us alone, so that we end the appliance in order
+    g.set_network(int(network))
+    g.set_tmpdir(str(folder))
+    g.set_append(mark)
+
+
+def _launch(g: GuestFS, tail: deque[str]) -> None:
+    try:
+        g.launch()
+    except RuntimeError as error:
+        said = [line for line in tail if "error" in line.lower() or "cannot" in line.lower()]
+        raise HostError(
+            "the libguestfs appliance did not start",
+            why="; ".join([str(error), *said[-3:]]),
+            remedy="run libguestfs-test-tool, or see `ccis doctor`",
+        ) from error
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Yield a folder for libguestfs's overlays; those of killed processes are swept first."""
+    home = cache_folder() / "appliance"
+    home.mkdir(parents=True, exist_ok=True)
+    for lock in home.glob("*.lock"):
+        descriptor = try_lock(lock)
+        if descriptor is not None:
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            lock.unlink(missing_ok=True)
+            os.close(descriptor)
+    folder = home / secrets.token_hex(4)
+    guard = folder.with_suffix(".lock")
+    descriptor = try_lock(guard)
+    assert descriptor is not None
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        guard.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _kill_marked(mark: str) -> None:
+    """Kill the QEMU whose kernel command line holds `mark`.
+
+    The handle itself can't be asked for the process: it is locked while a call hangs.
+    """
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"qemu" in words[0] and any(mark.encode() in word for word in words):
+                os.kill(int(entry.name), signal.SIGKILL)
