@@ -39,8 +39,9 @@ _MBR_TYPES = {"prepboot": "41", "efi": "ef", "vfat": "0c", "swap": "82"}
 _MBR_LINUX = "83"
 
 # The smallest that each mkfs of today makes: xfsprogs refuses less than 300 MiB since 5.19,
-# btrfs-progs less than about 110 MiB, blivet an EFI system partition under 50 MiB.
-_MINIMUM_MIB: dict[str, int] = {"xfs": 300, "btrfs": 114, "efi": 50}
+# btrfs-progs less than about 110 MiB, blivet an EFI system partition under 50 MiB, and a FAT16
+# needs 4085 clusters.
+_MINIMUM_MIB: dict[str, int] = {"xfs": 300, "btrfs": 114, "efi": 50, "vfat": 16}
 _LABEL_LENGTHS = {"xfs": 12, "vfat": 11, "efi": 11, "swap": 15, "btrfs": 255}
 _EXT_LABEL_LENGTH = 16
 # Anaconda's `--recommended` swap follows the memory of the machine it installs, which an image
@@ -285,6 +286,7 @@ def _partition(
         fs_uuid=fs_uuid, label=request.label,
         mkfs_options=mkfs_defaults + request.mkfs_options,
         fstab_options=request.fstab_options or defaults.get(fstype, "defaults"),
+        where=request.where,
     )
 
 

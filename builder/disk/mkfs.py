@@ -11,6 +11,9 @@ EXT = ("ext2", "ext3", "ext4")
 FAT = ("vfat", "efi")
 KERNEL = ("xfs", "btrfs")  # what only the kernel can fill with extended attributes and all
 
+_FAT32_FROM_BYTES = 512 << 20
+_SMALL_FAT32_BYTES = 260 << 20
+
 # The features of CentOS Stream's own mke2fs.conf. The host's file is not asked: Debian's differs
 # from CentOS's and later ones switch on what the target's kernel or GRUB can't read yet.
 _EXT2_FEATURES = (
@@ -50,8 +53,14 @@ def mke2fs(part: Partition, target: str, *, options: Sequence[str], tree: str | 
 def mkfs_vfat(part: Partition, target: str, *, offset_bytes: int | None) -> list[str]:
     """Return the command that makes a FAT; offset_bytes: where it starts in a file."""
     assert part.fs_uuid is not None
+    # Told, because mkfs.fat decides by the size of the whole file, not of the part for it. A
+    # system partition is FAT32 whatever its size (UEFI 2.10, 13.3.1.1).
+    wide = part.fstype == "efi" or part.size_bytes >= _FAT32_FROM_BYTES
     return [
-        "mkfs.vfat", "--invariant", "-i", part.fs_uuid.replace("-", ""),
+        "mkfs.vfat", "--invariant", "-F", "32" if wide else "16", "-g", "255/63",
+        # Below 260 MiB, larger clusters would be too few for what readers take for a FAT32.
+        *(["-s", "1" if part.size_bytes < _SMALL_FAT32_BYTES else "8"] if wide else []),
+        "-i", part.fs_uuid.replace("-", ""),
         # Hidden sectors: how far into the disk the volume starts; some firmware checks it.
         "-h", str(part.start_bytes // SECTOR_BYTES), "-S", str(SECTOR_BYTES),
         *(["-n", part.label] if part.label else []), *part.mkfs_options,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Table = Literal["gpt", "msdos"]
 FsType = Literal[
@@ -52,6 +52,7 @@ class Partition(BaseModel):
     fs_uuid: the file system's UUID; for FAT the serial number as XXXX-XXXX; None without one.
     fstab_options: the fourth word of its fstab line.
     bootable: the active flag of an MBR table.
+    where: the kickstart's file and line, for messages; not part of the identity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +69,7 @@ class Partition(BaseModel):
     mkfs_options: tuple[str, ...] = ()
     fstab_options: str = "defaults"
     bootable: bool = False
+    where: str | None = Field(default=None, exclude=True)
 
     @property
     def end_bytes(self) -> int:

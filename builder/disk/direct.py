@@ -1,0 +1,127 @@
+"""The engine without a virtual machine: writes each file system at its offset of the image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from builder.disk import mkfs
+from builder.disk.embed import Patch
+from builder.disk.image_file import image_file
+from builder.disk.loop import CONTROL
+from builder.disk.model import Layout, Partition
+from builder.disk.populate import populate
+from builder.disk.table import SFDISK, sfdisk_script
+from builder.disk.views import check_mountpoints, view
+from host.errors import HostError
+from host.mounts import mounted
+from host.progress import Progress
+from host.run import run
+
+name = "direct"
+
+_TOOLS = {
+    "ext2": ("mke2fs",), "ext3": ("mke2fs",), "ext4": ("mke2fs",),
+    "vfat": ("mkfs.vfat", "mmd", "mcopy"), "efi": ("mkfs.vfat", "mmd", "mcopy"),
+    "xfs": ("mkfs.xfs",), "btrfs": ("mkfs.btrfs",),
+}
+# How each tells its version; mkfs.vfat only does so while working.
+_VERSIONS = {
+    "sfdisk": "--version", "mke2fs": "-V", "mcopy": "--version", "mkfs.xfs": "-V",
+    "mkfs.btrfs": "--version", "cp": "--version",
+}
+
+
+def unfit(layout: Layout) -> str | None:
+    """Return why this host cannot make this layout without a virtual machine, or None."""
+    if os.geteuid() != 0:
+        return "it needs root"
+    for program in ("sfdisk", *_needed(layout)):
+        if shutil.which(program) is None:
+            return f"it needs {program}, which is not installed"
+    kernel = sorted({part.fstype for part in layout.partitions if part.fstype in mkfs.KERNEL})
+    if kernel and not CONTROL.exists():
+        return f"{kernel[0]} needs a loop device, and this host has no {CONTROL}"
+    for fstype in kernel:
+        if not _kernel_knows(fstype):
+            return f"this host's kernel cannot mount {fstype}"
+    return None
+
+
+def write(
+    layout: Layout, tree: Path, patches: Sequence[Patch], destination: Path,
+    source_date_epoch: int, progress: Progress,
+) -> None:
+    """Write the disk image; the contract is that of builder.disk.engine.Engine.
+
+    Call host.mounts.private_mounts() once before.
+    """
+    check_mountpoints(tree, layout.mountpoints)
+    with image_file(layout, destination):
+        run([*SFDISK, destination], stdin=sfdisk_script(layout))
+        _write_bytes(layout, patches, destination)
+        parent = destination.parent
+        with (
+            tempfile.TemporaryDirectory(prefix=".disk-", dir=parent) as scratch,
+            mounted("tmpfs", Path(scratch), "tmpfs", ["mode=0700"]),
+            ThreadPoolExecutor(max_workers=len(layout.mounted)) as pool,
+        ):
+            futures: dict[Future[None], Partition] = {}
+            for part in layout.mounted:
+                folder = Path(scratch, str(part.number))
+                folder.mkdir()
+                futures[pool.submit(
+                    _fill, layout, part, tree, destination, folder, source_date_epoch,
+                )] = part
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                progress.advance("disk", done, f"{futures[future].mountpoint} is done")
+
+
+def identity() -> dict[str, str]:
+    """Return the versions of the programs whose output is in the image, of those there are."""
+    versions = {}
+    for program, flag in _VERSIONS.items():
+        if shutil.which(program):
+            result = run([program, flag], check=False)
+            versions[program] = (result.stdout + result.stderr).strip().splitlines()[0]
+    return versions
+
+
+def _fill(
+    layout: Layout, part: Partition, tree: Path, image: Path, scratch: Path, epoch: int,
+) -> None:
+    point = part.mountpoint or ""
+    with view(tree, point, layout.below(point), scratch) as shown:
+        populate(part, image, shown, scratch, epoch)
+
+
+def _write_bytes(layout: Layout, patches: Sequence[Patch], destination: Path) -> None:
+    """Write the boot sectors, and the swap areas, which are a header and nothing else."""
+    areas = [
+        Patch(part.start_bytes, mkfs.swap_area(part))
+        for part in layout.partitions if part.fstype == "swap"
+    ]
+    descriptor = os.open(destination, os.O_WRONLY)
+    try:
+        for patch in (*patches, *areas):
+            os.pwrite(descriptor, patch.data, patch.offset_bytes)
+    finally:
+        os.close(descriptor)
+
+
+def _needed(layout: Layout) -> list[str]:
+    return sorted({tool for part in layout.partitions for tool in _TOOLS.get(part.fstype, ())})
+
+
+def _kernel_knows(fstype: str) -> bool:
+    if f"\t{fstype}\n" in Path("/proc/filesystems").read_text():
+        return True
+    try:
+        return run(["modprobe", "--dry-run", fstype], check=False).status == 0
+    except HostError:
+        return False

@@ -1,0 +1,134 @@
+"""Makes one file system at its place in the image file and fills it, without a virtual machine."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from builder.disk import mkfs
+from builder.disk.loop import loop_device
+from builder.disk.model import Partition
+from host.errors import InputError, ProgramError
+from host.mounts import mounted
+from host.run import run
+
+# Printed by mke2fs, cp and mcopy when the file system being filled is full – not the host's disk.
+_FULL = {
+    "mke2fs": ("Could not allocate", "No free space in", "not enough space"),
+    "cp": ("No space left on device",), "mcopy": ("Disk full",), "mmd": ("Disk full",),
+}
+_MS_RDONLY, _MS_REMOUNT = 1, 32
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) -> None:
+    """Make the file system of `part` inside `image` and copy `view` into it.
+
+    view: a folder with exactly what belongs there. scratch: an empty folder for mounting.
+    epoch: SOURCE_DATE_EPOCH, for what a file system notes about its own making.
+
+    Raises InputError when the partition is too small for its content, HostError or OSError for
+    the rest; the caller removes the image.
+    """
+    try:
+        if part.fstype in mkfs.EXT:
+            _ext(part, image, view, epoch)
+        elif part.fstype in mkfs.FAT:
+            _fat(part, image, view, epoch)
+        else:
+            _kernel(part, image, view, scratch)
+    except ProgramError as error:
+        if any(word in line for line in error.tail for word in _FULL.get(error.argv[0], ())):
+            raise InputError(
+                f"the partition for {part.mountpoint} is too small for what goes there",
+                where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
+                remedy="raise its --size in the kickstart (and disk_size of the image)",
+            ) from error
+        raise
+
+
+def _ext(part: Partition, image: Path, view: Path, epoch: int) -> None:
+    offset = [f"offset={part.start_bytes}"]
+    run(
+        mkfs.mke2fs(part, str(image), options=offset, tree=str(view)),
+        # e2fsprogs before 1.47.1 knows only the second name.
+        env={"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)},
+    )
+
+
+def _fat(part: Partition, image: Path, view: Path, epoch: int) -> None:
+    """Make a FAT and fill it folder by folder in sorted order, so that it is the same each time."""
+    environment = {
+        "SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1",
+    }
+    run(mkfs.mkfs_vfat(part, str(image), offset_bytes=part.start_bytes), env=environment)
+    drive = f"{image}@@{part.start_bytes}"
+    for folder, folders, files in os.walk(view):
+        here = "::" + folder.removeprefix(str(view))
+        for name in (*folders, *files):
+            _check_fat_entry(Path(folder, name))
+        folders.sort()
+        if folders:
+            run(["mmd", "-i", drive, *(f"{here}/{name}" for name in folders)], env=environment)
+        if files:
+            sources = [Path(folder, name) for name in sorted(files)]
+            run(["mcopy", "-i", drive, "-Q", *sources, f"{here}/"], env=environment)
+
+
+def _check_fat_entry(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise InputError(
+            "a FAT file system holds only files and folders", where=str(path),
+            remedy="remove the link or device in %post",
+        )
+
+
+def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
+    """Have the kernel write the file system: xfs and btrfs cannot be filled any other way.
+
+    (`mkfs.xfs -p FOLDER` does it with extended attributes since xfsprogs 6.17; Debian 12 and
+    CentOS Stream 10 have older ones.)
+    """
+    target = scratch / "target"
+    target.mkdir()
+    with loop_device(image, part.start_bytes, part.size_bytes) as device:
+        run(mkfs.mkfs_kernel(part, str(device)))
+        # nouuid: a concurrent build of the same image may have its twin mounted.
+        options = ["noatime", *(["nouuid"] if part.fstype == "xfs" else [])]
+        with mounted(device, target, part.fstype, options):
+            copy_tree(view, target)
+            _settle(target)
+    target.rmdir()
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder's content with owners, modes, times, links, holes and all attributes.
+
+    Not `cp -a`, which is silent about attributes that it could not keep.
+    """
+    run(["cp", "-dR", "--preserve=mode,ownership,timestamps,links,xattr", f"{source}/.", target])
+
+
+def _settle(mountpoint: Path) -> None:
+    """Write out all of a file system, and find out whether that worked.
+
+    Buffered writes succeed even when the disk below is full; unmounting would lose them without
+    a word. syncfs(2) tells of lost data, a read-only remount of lost metadata.
+    """
+    descriptor = os.open(mountpoint, os.O_RDONLY)
+    try:
+        _check_call(_libc.syncfs, descriptor)
+    finally:
+        os.close(descriptor)
+    _check_call(_libc.mount, None, os.fsencode(mountpoint), None, _MS_REMOUNT | _MS_RDONLY, None)
+
+
+def _check_call(function: Callable[..., int], *arguments: object) -> None:
+    if function(*arguments) != 0:
+        code = ctypes.get_errno() or errno.EIO
+        raise OSError(code, os.strerror(code))
