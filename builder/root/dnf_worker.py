@@ -8,16 +8,21 @@ only caller.
 
 from __future__ import annotations
 
+import difflib
+import gc
 import json
 import os
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import dnf
 import dnf.callback
 import dnf.comps
+import dnf.conf
 import dnf.exceptions
 import rpm
 
@@ -29,9 +34,10 @@ def main() -> None:
         result = _MODES[request["mode"]](request)
     except dnf.exceptions.MarkingErrors as error:
         emit("error", kind="unknown", packages=sorted(error.no_match_pkg_specs),
-             groups=sorted(error.no_match_group_specs), text=str(error).strip())
+             groups=sorted(error.no_match_group_specs), near=getattr(error, "near", []),
+             text=str(error).strip())
     except dnf.exceptions.CompsError as error:
-        emit("error", kind="unknown", packages=[], groups=[], text=str(error))
+        emit("error", kind="unknown", packages=[], groups=[], near=[], text=str(error))
     except dnf.exceptions.DepsolveError as error:
         emit("error", kind="unsolvable", text=str(error).strip())
     except (dnf.exceptions.RepoError, dnf.exceptions.DownloadError) as error:
@@ -67,12 +73,6 @@ def fetch(request: dict[str, Any]) -> dict[str, Any]:
 
 def install(request: dict[str, Any]) -> dict[str, Any]:
     """Install the chosen packages into the root; they must be the ones that the plan names."""
-    # The target's own rpm must find the database; Debian's rpm would put it in root's home.
-    rpm.addMacro("_dbpath", request["rpm_database"])
-    rpm.addMacro("_db_backend", "sqlite")
-    rpm.addMacro("_netsharedpath", "/sys:/proc")
-    if request["languages"]:
-        rpm.addMacro("_install_langs", ":".join(request["languages"]))
     base = _opened(request, root=request["root"])
     _select(base, request)
     chosen = _chosen(base)
@@ -82,14 +82,29 @@ def install(request: dict[str, Any]) -> dict[str, Any]:
     base.download_packages(list(base.transaction.install_set))
     base.do_transaction(display=display)
     base.close()
+    del base
+    _settle_databases(request["root"])
     return {"problems": display.problems}
 
 
+def _settle_databases(root: str) -> None:
+    """Fold the write-ahead logs of rpm's and dnf's databases into them.
+
+    Neither library does so when it ends, and a log beside a database is one more thing to lose.
+    """
+    gc.collect()  # the last references to the databases
+    for path in sorted(Path(root).glob("**/*.sqlite-wal")):
+        connection = sqlite3.connect(path.with_name(path.name.removesuffix("-wal")))
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+
 def _opened(request: dict[str, Any], root: str) -> dnf.Base:
-    base = dnf.Base()
-    conf = base.conf
+    conf = dnf.conf.Conf()  # our own: Base() would ask the host's rpm database for a release
+    base = dnf.Base(conf)
     conf.installroot = root
     conf.cachedir = request["metadata"]
+    conf.persistdir = f"{root}/var/lib/dnf"
     conf.logdir = tempfile.gettempdir()
     conf.plugins = False
     conf.config_file_path = ""
@@ -114,7 +129,7 @@ def _opened(request: dict[str, Any], root: str) -> dnf.Base:
         # The plan has just compared repomd.xml with the mirror's; let dnf follow it.
         repository.metadata_expire = 0 if request["mode"] == "resolve" else -1
         base.repos.add(repository)
-    base.fill_sack(load_system_repo=request["mode"] == "install")
+    base.fill_sack(load_system_repo=False)
     base.read_comps(arch_filter=True)
     return base
 
@@ -141,8 +156,15 @@ def _select(base: dnf.Base, request: dict[str, Any]) -> None:
         groups = [name for name in error.no_match_group_specs if name in install]
         others = error.error_pkg_specs or error.error_group_specs or error.module_depsolv_errors
         if others or ((missing or groups) and not request["ignore_missing"]):
+            error.near = _near(base, missing)
             raise
     base.resolve()
+
+
+def _near(base: dnf.Base, missing: list[str]) -> list[str]:
+    """Return the names of packages that look like what was asked for."""
+    known = sorted({package.name for package in base.sack.query()})
+    return [near for name in missing for near in difflib.get_close_matches(name, known, n=3)]
 
 
 def _chosen(base: dnf.Base) -> list[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from images.record import Package
 from images.release import Release
 
 _TIMEOUT_S = 3600
+_HOME = "/run/home"
+_PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def verify_signatures(files: Sequence[Path], key: Path) -> None:
     Raises RemoteError that names the first bad file.
     """
     with tempfile.TemporaryDirectory() as folder:
-        database = ["--define", f"_dbpath {folder}", "--define", "_keyring fs"]
+        database = ["--define", f"_dbpath {folder}"]
         run(["rpmkeys", *database, "--import", key])
         answer = run(["rpmkeys", *database, "--checksig", *files], check=False)
     good = {
@@ -176,18 +178,22 @@ def _worker(
             events.append(event)
 
     words: list[str | Path] = [
-        "bwrap", "--ro-bind", "/", "/", "--bind", store.metadata, store.metadata,
+        "bwrap", "--ro-bind", "/", "/", *isolation("/"),
+        "--tmpfs", "/tmp",  # noqa: S108 – librepo writes there whatever TMPDIR says
     ]
+    for visible in (_PROJECT, Path(sys.prefix), request.key, *_local_folders(request)):
+        words += ["--ro-bind", visible, visible]  # also when it lies in /tmp
+    words += ["--bind", store.metadata, store.metadata]
     if root:  # scriptlets run in it: they see its own kernel folders and no network
         words += ["--bind", root, root, *isolation(str(root)), "--unshare-net"]
-    words += [*isolation("/"), "--tmpfs", "/tmp"]  # noqa: S108 – the sandbox's own
-    with filter_file() as descriptor:
+    with filter_file() as descriptor, _rpm_macros(request) as macros:
+        words += ["--ro-bind", macros, f"{_HOME}/.rpmmacros", "--setenv", "HOME", _HOME]
         run(
             [*words, "--seccomp", str(descriptor), "--", sys.executable, "-m",
              "builder.root.dnf_worker"],
             stdin=json.dumps(question), timeout_s=_TIMEOUT_S, on_line=on_line,
             env={"SOURCE_DATE_EPOCH": str(epoch)} if epoch else None, pass_fds=[descriptor],
-            cwd=Path(__file__).parents[2],
+            cwd=_PROJECT,
         )
     if not events:
         raise HostError("dnf ended without an answer", where=mode)
@@ -196,14 +202,36 @@ def _worker(
     return events[-1]
 
 
+@contextmanager
+def _rpm_macros(request: Request) -> Iterator[Path]:
+    """Yield a file of rpm's settings for the transaction.
+
+    It is found as ~/.rpmmacros, because libdnf has rpm read its configuration anew, which undoes
+    what a program sets by itself. The database must lie where the target's own rpm looks, in the
+    format that it reads; Debian's rpm would put it into root's home.
+    """
+    lines = [f"%_dbpath {request.release.rpm_database}", "%_db_backend sqlite",
+             "%_netsharedpath /sys:/proc"]
+    if languages := request.selection()["languages"]:
+        lines.append(f"%_install_langs {':'.join(languages)}")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        yield Path(file.name)
+
+
+def _local_folders(request: Request) -> list[Path]:
+    urls = [url for snapshot in request.snapshots for url in snapshot.urls]
+    folders = [Path(url.removeprefix("file://")) for url in urls if url.startswith("file://")]
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def _error(event: dict[str, Any], request: Request) -> CcisError:
     kickstart = request.kickstart
     if event["kind"] == "unknown":
-        names = event["packages"] + event["groups"]
         spelled = [*event["packages"], *(f"@{name.lstrip('@')}" for name in event["groups"])]
         where = kickstart.where_of(spelled[0]) if spelled else str(kickstart.path)
-        near = difflib.get_close_matches(names[0], event.get("known", []), n=3) if names else []
-        hint = f"did you mean {', '.join(near)}? " if near else ""
+        hint = f"did you mean {', '.join(event['near'])}? " if event["near"] else ""
         return InputError(
             f"no repository has {', '.join(spelled) or event['text']}", where=where,
             remedy=f"{hint}correct the name, exclude it, or add --ignoremissing to %packages",

@@ -1,0 +1,101 @@
+"""`ccis build`: from kickstart and spec to artefacts."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccis import output
+from ccis.display import watching
+from ccis.selection import (
+    DEFAULT_RELEASE,
+    HOST_ARCH,
+    ArchOption,
+    EngineOption,
+    FormatOption,
+    ImagesArgument,
+    JsonOption,
+    KickstartOption,
+    ReleaseOption,
+    options_of,
+)
+from host.errors import CcisError, InputError
+
+if TYPE_CHECKING:
+    from builder.build import Built
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def build(
+    images: ImagesArgument = None,
+    kickstart: KickstartOption = None,
+    release: ReleaseOption = DEFAULT_RELEASE,
+    arch: ArchOption = HOST_ARCH,
+    formats: FormatOption = None,
+    engine: EngineOption = "auto",
+    out: Annotated[Path, typer.Option(help="Where the build's folder appears.")] = Path("build"),
+    build_id: Annotated[
+        str | None, typer.Option(metavar="YYYYMMDD.R", help="The changing part of the name.  "
+                                 "[default: today's date and 0]"),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Build images: packages, settings, scripts, disk, artefacts – as far as the store lacks them.
+
+    \b
+    ccis build generic-cloud
+    ccis build generic-cloud --release rehearsal-10 --format qcow2
+    ccis build --kickstart my.ks --release centos-stream-9 --engine guestfs
+
+    An unchanged image is taken from the store; after a change only the steps behind it run.
+    """
+    from builder import build as builder
+    from builder import plan
+    from builder.store import open_store
+
+    identity = build_id or f"{datetime.now(UTC):%Y%m%d}.0"
+    if not _is_build_id(identity):
+        raise InputError(f"{identity!r} is not of the form YYYYMMDD.R", where="--build-id")
+    done: list[Built] = []
+    with watching() as progress:
+        store = open_store()
+        try:
+            for wish in options_of(images, kickstart, release, arch, formats, engine, progress):
+                plan_made = plan.make(wish, store)
+                progress.say(f"{plan_made.label}: {len(plan_made.choices)} packages; disk by "
+                             f"{plan_made.engine.name} ({plan_made.engine_reason})")
+                done.append(builder.build(plan_made, store, out, identity, progress))
+        except CcisError as error:
+            error.add_note(f"repeat (what is done is kept): {shlex.join(sys.argv)}")
+            raise
+    output.report([_summary(built) for built in done],
+                  lambda: "\n".join(_text(built) for built in done), to_json=json)
+
+
+def _is_build_id(text: str) -> bool:
+    date, _, respin = text.partition(".")
+    return len(date) == 8 and date.isdigit() and respin.isdigit()
+
+
+def _summary(built: Built) -> dict[str, object]:
+    record = built.record
+    return {
+        "folder": str(built.folder), "name": record.name, "digest": record.digest,
+        "engine": record.engine, "packages": len(record.packages),
+        "artefacts": [artefact.model_dump() for artefact in record.artefacts],
+        "steps": [step.model_dump() for step in record.steps],
+    }
+
+
+def _text(built: Built) -> str:
+    lines = [f"{built.folder}/"]
+    lines += [f"  {artefact.file}  {artefact.size_bytes / 1e6:,.0f} MB"
+              for artefact in built.record.artefacts]
+    return "\n".join([*lines, "  build.json"])

@@ -1,0 +1,40 @@
+"""`ccis list`: the images, releases and formats that there are."""
+
+from __future__ import annotations
+
+import typer
+
+from ccis import output
+from ccis.selection import JsonOption
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("list")
+def list_(json: JsonOption = False) -> None:
+    """List the images, releases and formats that can be named.
+
+    \b
+    ccis list
+    ccis list --json
+    """
+    from builder.formats import FORMATS
+    from images import catalogue
+
+    images = [catalogue.image(name) for name in catalogue.image_names()]
+    releases = [catalogue.release(name) for name in catalogue.release_names()]
+    content = {
+        "images": {image.name: image.summary for image in images},
+        "releases": {release.name: f"{release.title} ({', '.join(release.architectures)})"
+                     for release in releases},
+        "formats": {name: f".{form.extension}" for name, form in sorted(FORMATS.items())},
+    }
+    output.report(content, lambda: "\n".join(_text(content)), to_json=json)
+
+
+def _text(content: dict[str, dict[str, str]]) -> list[str]:
+    lines = []
+    for kind, entries in content.items():
+        lines.append(f"{kind}:")
+        lines += [f"  {name:<18} {summary}" for name, summary in entries.items()]
+    return lines

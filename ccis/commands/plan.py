@@ -1,0 +1,76 @@
+"""`ccis plan`: what a build would do, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from ccis import output
+from ccis.display import watching
+from ccis.selection import (
+    DEFAULT_RELEASE,
+    HOST_ARCH,
+    ArchOption,
+    EngineOption,
+    FormatOption,
+    ImagesArgument,
+    JsonOption,
+    KickstartOption,
+    ReleaseOption,
+    options_of,
+)
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def plan(
+    images: ImagesArgument = None,
+    kickstart: KickstartOption = None,
+    release: ReleaseOption = DEFAULT_RELEASE,
+    arch: ArchOption = HOST_ARCH,
+    formats: FormatOption = None,
+    engine: EngineOption = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Show what a build would do: the packages, the disk, and for each step whether it will run.
+
+    \b
+    ccis plan generic-cloud
+    ccis plan generic-cloud --release rehearsal-10 --json
+
+    Nothing is built. For a step that will run, the inputs that changed since the last build of
+    the same image are named.
+    """
+    from builder import plan as planning
+    from builder.store import open_store
+
+    plans = []
+    with watching(table=False) as progress:
+        store = open_store()
+        for wish in options_of(images, kickstart, release, arch, formats, engine, progress):
+            made = planning.make(wish, store)
+            plans.append({
+                "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,
+                "digest": made.digest, "engine": made.engine.name,
+                "engine_reason": made.engine_reason, "source_date_epoch": made.epoch,
+                "steps": planning.explain(made, store),
+                "packages": [choice.record.nevra for choice in made.choices],
+                "layout": made.layout.model_dump(mode="json"),
+            })
+    output.report(plans, lambda: "\n\n".join(_text(each) for each in plans), to_json=json)
+
+
+def _text(plan: dict[str, Any]) -> str:
+    lines = [
+        f"{plan['image']} for {plan['release']} {plan['arch']}: {len(plan['packages'])} packages, "
+        f"disk by {plan['engine']} ({plan['engine_reason']})",
+    ]
+    for part in plan["layout"]["partitions"]:
+        lines.append(f"  {part['number']:>2}  {part['mountpoint'] or part['fstype']:<12} "
+                     f"{part['fstype']:<9} {part['size_bytes'] / (1 << 20):>8,.0f} MiB")
+    for row in plan["steps"]:
+        state = "in the store" if row["hit"] else f"will run: {', '.join(row['changed'])}"
+        lines.append(f"  {row['step']:<11} {row['digest'][:12]}  {state}")
+    return "\n".join(lines)
