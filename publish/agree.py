@@ -1,0 +1,55 @@
+"""Compares what index.json says with what CHECKSUM says: two signed truths must be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from publish.checksums import Sum
+from publish.model import INDEX, Index, with_latest
+
+
+def compare(index: Index | None, sums: dict[str, Sum]) -> Iterator[tuple[str, str]]:
+    """Yield each disagreement as a file's name and a sentence about it."""
+    if index is None:
+        return
+    described: set[str] = {INDEX}
+    for build in index.builds:
+        record = build.record
+        described.add(record.file)
+        yield from _differs(record.file, Sum(record.size_bytes, record.sha256), sums)
+        for file in build.files:
+            for name in filter(None, (file.file, file.latest_file)):
+                if name in described:
+                    yield INDEX, f"it lists {name} twice"
+                described.add(name)
+                yield from _differs(name, Sum(file.size_bytes, file.sha256), sums)
+            if not file.file.startswith(build.name + "."):
+                yield INDEX, f"it lists {file.file} under {build.name}, where it does not belong"
+    if INDEX not in sums:
+        yield INDEX, "CHECKSUM does not list it"
+    for name in sorted(set(sums) - described):
+        yield name, f"CHECKSUM lists it and {INDEX} does not"
+    if index.builds != with_latest(index.builds):
+        yield from _stale(index)
+
+
+def _differs(name: str, expected: Sum, sums: dict[str, Sum]) -> Iterator[tuple[str, str]]:
+    if name not in sums:
+        yield name, f"{INDEX} lists it and CHECKSUM does not"
+    elif sums[name] != expected:
+        yield name, f"{INDEX} and CHECKSUM differ about its size or SHA-256"
+
+
+def _stale(index: Index) -> Iterator[tuple[str, str]]:
+    """Yield the files whose latest flag is not where it belongs."""
+    right = {file.file: file for build in with_latest(index.builds) for file in build.files}
+    for build in index.builds:
+        for file in build.files:
+            ought = right[file.file]
+            if file.latest_file != ought.latest_file or file.latest != ought.latest:
+                what = "is" if ought.latest else "is not"
+                yield file.file, f"{INDEX} has a wrong latest mark: it {what} the newest"
+    if [build.name for build in index.builds] != [
+        build.name for build in with_latest(index.builds)
+    ]:
+        yield INDEX, "its builds are not in their order"

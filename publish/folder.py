@@ -1,0 +1,111 @@
+"""Reads a folder that nobody vouches for: no links followed, no size believed, one snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_CHUNK_BYTES = 1 << 20
+_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class UnusableError(Exception):
+    """A file can't be taken as it is; the text says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A regular file. inode: its device and number, the same for all hard links to it."""
+
+    name: str
+    size_bytes: int
+    inode: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """An open folder: what is read through it belongs together, also when it is exchanged."""
+
+    descriptor: int
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        """The folder's own device and number."""
+        there = os.fstat(self.descriptor)
+        return (there.st_dev, there.st_ino)
+
+    def entries(self) -> tuple[dict[str, Entry], dict[str, str]]:
+        """Return the regular files by name, and for each other thing a sentence about it."""
+        files: dict[str, Entry] = {}
+        others: dict[str, str] = {}
+        with os.scandir(self.descriptor) as listing:
+            for item in listing:
+                there = item.stat(follow_symlinks=False)
+                if stat.S_ISREG(there.st_mode):
+                    inode = (there.st_dev, there.st_ino)
+                    files[item.name] = Entry(item.name, there.st_size, inode)
+                elif stat.S_ISLNK(there.st_mode):
+                    others[item.name] = "it is a symbolic link, which is not followed"
+                else:
+                    others[item.name] = "it is not a regular file"
+        return files, others
+
+    def read(self, name: str, limit_bytes: int) -> bytes:
+        """Return a small file's content; raises UnusableError when it is too large or no file."""
+        with self._opened(name) as descriptor:
+            content = b""
+            while piece := os.read(descriptor, _CHUNK_BYTES):
+                content += piece
+                if len(content) > limit_bytes:
+                    raise UnusableError(f"it is larger than {limit_bytes} bytes, which is not read")
+        return content
+
+    def sha256(self, name: str, on_bytes: Callable[[int], None]) -> str:
+        """Return the SHA-256 of a file; on_bytes: called with the size of each piece read."""
+        digest = hashlib.sha256()
+        buffer = bytearray(_CHUNK_BYTES)
+        with self._opened(name) as descriptor:
+            while count := os.readv(descriptor, [buffer]):
+                digest.update(memoryview(buffer)[:count])
+                on_bytes(count)
+        return digest.hexdigest()
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        try:
+            descriptor = os.open(name, _SAFELY, dir_fd=self.descriptor)
+        except OSError as error:
+            raise UnusableError(f"it can't be read: {error.strerror}") from error
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnusableError("it is not a regular file")
+            yield descriptor
+        except OSError as error:
+            raise UnusableError(f"it can't be read: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def opened(root: Path, path: str) -> Iterator[Folder]:
+    """Open the folder `path` below root without following a link on the way.
+
+    Raises UnusableError when it is not there or is no folder.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in Path(path).parts:
+            try:
+                inner = os.open(part, _SAFELY | os.O_DIRECTORY, dir_fd=descriptor)
+            except OSError as error:
+                raise UnusableError(f"it can't be opened: {error.strerror}") from error
+            os.close(descriptor)
+            descriptor = inner
+        yield Folder(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+"""Joins new builds with what a release folder offers already: which files stay, come and go."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from host.errors import InputError
+from images import record as build_record
+from images.record import BuildRecord
+from publish.model import (
+    RECORD_SUFFIX,
+    SUM_SUFFIX,
+    Index,
+    PublishedBuild,
+    PublishedFile,
+    RecordFile,
+    published_time,
+    with_latest,
+)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that is to be published. record_text: its build.json, byte for byte."""
+
+    folder: Path
+    record: BuildRecord
+    record_text: bytes
+    entry: PublishedBuild
+
+    @property
+    def public_path(self) -> str:
+        """The folder it belongs in, below the root of the tree."""
+        return f"{self.record.public_path}/{self.record.arch}/images"
+
+
+def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
+    """Return the build in a folder, checked against what may be published.
+
+    formats: publish these artefacts alone; None: all. Raises InputError for a folder, record or
+    file name that is not a build's.
+    """
+    record = build_record.read(folder)
+    text = (folder / build_record.FILE_NAME).read_bytes()
+    where = str(folder / build_record.FILE_NAME)
+    name = (f"{record.distribution}-{record.flavour}-{record.version}-{record.build_id}"
+            f".{record.arch}")
+    if record.name != name:
+        raise InputError(f"the name of the build is {record.name}, its parts make {name}",
+                         where=where)
+    known = {artefact.format for artefact in record.artefacts}
+    wanted = known if formats is None else set(formats)
+    if not wanted or wanted - known:
+        raise InputError(
+            f"has no artefact in the format {', '.join(sorted(wanted - known))}" if wanted
+            else "has no artefact", where=str(folder), remedy="it has: " + ", ".join(sorted(known)),
+        )
+    artefacts = [artefact for artefact in record.artefacts if artefact.format in wanted]
+    for artefact in artefacts:
+        # A name that the index or a .SHA256SUM file has for its own would hide one of the two.
+        if (not artefact.file.startswith(name + ".")
+                or artefact.file.endswith((SUM_SUFFIX, RECORD_SUFFIX))):
+            raise InputError(f"the artefact {artefact.file} can't be published under that name",
+                             where=where)
+    try:
+        entry = PublishedBuild(
+            name=record.name, image=record.image, flavour=record.flavour,
+            distribution=record.distribution, release=record.release, version=record.version,
+            arch=record.arch, build_id=record.build_id, digest=record.digest,
+            published=published_time(record),
+            record=RecordFile(file=record.name + RECORD_SUFFIX, size_bytes=len(text),
+                              sha256=hashlib.sha256(text).hexdigest()),
+            files=[PublishedFile(**artefact.model_dump()) for artefact in artefacts],
+        )
+        build = Build(folder, record, text, entry)
+        # The index checks the path too, but only after much has been copied.
+        Index(path=build.public_path, signing_key="0" * 40, builds=[entry])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+                         where=where) from error
+    return build
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a release folder is going to be.
+
+    index: the new one. sources: where each new file's content comes from, by name.
+    records: the content of each new build.json copy, by name. removed: builds that go.
+    """
+
+    index: Index
+    sources: dict[str, Path]
+    records: dict[str, bytes]
+    removed: list[str]
+
+
+def merge(
+    path: str, current: Index | None, builds: Sequence[Build], fingerprint: str, keep: int | None,
+) -> Merged:
+    """Return what the folder `path` becomes when builds join what it has.
+
+    keep: so many of the newest builds of each series stay; None: all. Raises InputError when a
+    file was published before with another content: what people may have fetched never changes.
+    """
+    entries = {entry.name: entry for entry in current.builds} if current else {}
+    sources: dict[str, Path] = {}
+    records: dict[str, bytes] = {}
+    for build in builds:
+        there = entries.get(build.record.name)
+        files = {file.file: file for file in there.files} if there else {}
+        fresh = [file for file in build.entry.files if file.file not in files]
+        for file in build.entry.files:
+            known = files.get(file.file)
+            if known is not None and known.sha256 != file.sha256:
+                raise InputError(
+                    f"{file.file} is published already with another content",
+                    where=str(build.folder), why=f"published {known.sha256}, built {file.sha256}",
+                    remedy="published files never change: build again, for a new build id",
+                )
+        if there is not None and not fresh:
+            continue
+        sources |= {file.file: build.folder / file.file for file in fresh}
+        records[build.entry.record.file] = build.record_text
+        merged = sorted([*files.values(), *fresh], key=lambda file: file.file)
+        entries[build.record.name] = build.entry.model_copy(update={"files": merged})
+    kept = _newest(list(entries.values()), keep)
+    names = {entry.name for entry in kept}
+    index = Index(path=path, signing_key=fingerprint, builds=with_latest(kept))
+    return Merged(
+        index,
+        {file.file: sources[file.file]
+         for entry in kept for file in entry.files if file.file in sources},
+        {name: text for name, text in records.items() if name.removesuffix(RECORD_SUFFIX) in names},
+        sorted(set(entries) - names),
+    )
+
+
+def _newest(entries: list[PublishedBuild], keep: int | None) -> list[PublishedBuild]:
+    if keep is None:
+        return entries
+    kept: list[PublishedBuild] = []
+    for series in {entry.series for entry in entries}:
+        members = sorted((entry for entry in entries if entry.series == series),
+                         key=lambda entry: entry.order)
+        kept += members[-keep:]
+    return kept

@@ -1,0 +1,128 @@
+"""Checks signatures against the keys that a reader trusts, and no others."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.errors import InputError
+from publish import armour
+from publish.gpg import Gpg
+
+_REASONS = {
+    "BADSIG": "its signature does not match its content",
+    "EXPSIG": "its signature has expired",
+    "EXPKEYSIG": "the key that signed it has expired",
+    "REVKEYSIG": "the key that signed it has been revoked",
+    "NO_PUBKEY": "it is signed by another key than the trusted one",
+    "ERRSIG": "its signature can't be checked",
+    "NODATA": "it has no signature",
+}
+
+
+class SignatureError(Exception):
+    """A signature proves nothing; the text says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """Trusted public keys in a GnuPG home that is thrown away. fingerprints: of primary keys."""
+
+    gpg: Gpg
+    fingerprints: frozenset[str]
+
+    def clear_signed(self, text: bytes) -> str:
+        """Return what a clear-signed text says; raises SignatureError unless a trusted key signed.
+
+        Only what the signature covers comes back, never a line before or after it.
+        """
+        try:
+            decoded = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise SignatureError("it is not text") from error
+        if not armour.is_canonical_clear(decoded):
+            raise SignatureError("it is not one clear-signed text and nothing else")
+        signed, content = self.gpg.home / "signed", self.gpg.home / "content"
+        signed.write_bytes(text)
+        content.unlink(missing_ok=True)
+        self._check(["--output", content, "--decrypt", signed])
+        return content.read_text(encoding="utf-8")
+
+    def detached(self, content: bytes, signature: bytes) -> None:
+        """Raise SignatureError unless `signature` is a trusted key's for `content`."""
+        if not armour.is_canonical(signature.decode("ascii", errors="replace")):
+            raise SignatureError("it is not one armoured signature and nothing else")
+        signed, beside = self.gpg.home / "signed", self.gpg.home / "signed.asc"
+        signed.write_bytes(content)
+        beside.write_bytes(signature)
+        self._check(["--verify", beside, signed])
+
+    def _check(self, words: list[str | Path]) -> None:
+        said = self.gpg.public(["--trust-model", "always", *words], check=False)
+        valid: set[str] = set()
+        for line in said.stdout.splitlines():
+            fields = line.removeprefix("[GNUPG:] ").split()
+            if not line.startswith("[GNUPG:] ") or not fields:
+                continue
+            if fields[0] in _REASONS:
+                # NO_PUBKEY comes after the ERRSIG that it explains.
+                missing = "[GNUPG:] NO_PUBKEY" in said.stdout
+                raise SignatureError(_REASONS["NO_PUBKEY" if missing else fields[0]])
+            if fields[0] == "VALIDSIG":
+                valid.add(fields[-1])  # the primary key's fingerprint, also for a subkey
+        if said.status != 0 or not valid or not valid <= self.fingerprints:
+            raise SignatureError("it has no signature by the trusted key")
+
+
+@contextmanager
+def keyring(key: bytes, fingerprint: str | None = None) -> Iterator[Keyring]:
+    """Yield the keyring of one armoured public key.
+
+    fingerprint: the key must have this one. Raises SignatureError where `key` is no such key.
+    """
+    if not armour.is_canonical(key.decode("ascii", errors="replace")):
+        raise SignatureError("it is not one armoured public key and nothing else")
+    with _home() as gpg:
+        source = gpg.home / "key.asc"
+        source.write_bytes(key)
+        found = _imported(gpg, source)
+        if fingerprint is not None and found != {fingerprint}:
+            raise SignatureError(f"it holds the key {', '.join(sorted(found))}, not {fingerprint}")
+        yield Keyring(gpg, found)
+
+
+@contextmanager
+def keyring_of_file(path: Path, fingerprint: str | None = None) -> Iterator[Keyring]:
+    """Yield the keyring of a file that the user trusts, binary or armoured, with any keys.
+
+    Raises InputError where it holds no key, or not the one of `fingerprint`.
+    """
+    if not path.is_file():
+        raise InputError("is not a file with a public key", where=str(path))
+    with _home() as gpg:
+        try:
+            found = _imported(gpg, path)
+        except SignatureError as error:
+            raise InputError(str(error), where=str(path)) from error
+        if fingerprint is not None:
+            if fingerprint not in found:
+                raise InputError(f"does not hold the key {fingerprint}", where=str(path))
+            found = frozenset([fingerprint])
+        yield Keyring(gpg, found)
+
+
+@contextmanager
+def _home() -> Iterator[Gpg]:
+    with tempfile.TemporaryDirectory(prefix="ccis-trust-") as folder:
+        yield Gpg(Path(folder))
+
+
+def _imported(gpg: Gpg, source: Path) -> frozenset[str]:
+    gpg.public(["--import", source], check=False)
+    found = frozenset(gpg.fingerprints())
+    if not found:
+        raise SignatureError("it is not a usable public key")
+    return found

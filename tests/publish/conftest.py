@@ -1,0 +1,103 @@
+"""Small builds with real files, and real GnuPG keys, for the tests of the publisher."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from host.progress import Silent
+from images.record import Artefact, BuildRecord, Package, dump
+from publish.gpg import Gpg
+from publish.sign import Signer, rehearsal_signer
+from publish.tree import Publication, publish
+
+MakeBuild = Callable[..., Path]
+Publish = Callable[..., Publication]
+
+IMAGES = "centos/10-stream/x86_64/images"
+
+
+def build_record(
+    name: str, build_id: str, flavour: str, artefacts: list[Artefact], arch: str,
+) -> BuildRecord:
+    return BuildRecord(
+        name=name, image="generic-cloud", flavour=flavour, release="rehearsal-10",
+        distribution="CentOS-Stream", version="10", arch=arch, build_id=build_id,
+        public_path="centos/10-stream", spec="baseline", engine="direct", engine_reason="a test",
+        kickstart="generic-cloud.ks", kickstart_sha256="0" * 64, digest="d" * 64,
+        source_date_epoch=1_790_000_000, repositories=[],
+        packages=[Package(name="bash", epoch=0, version="5.2", release="1", arch="x86_64",
+                          repository="baseos", sha256="1" * 64)],
+        artefacts=artefacts, steps=[], tools={},
+    )
+
+
+@pytest.fixture
+def make_build(tmp_path: Path) -> MakeBuild:
+    """Return a function that makes the folder of a build, with these contents by extension."""
+    def make(
+        build_id: str = "20261121.0", files: Mapping[str, bytes] | None = None,
+        flavour: str = "GenericCloud", where: str = "build", arch: str = "x86_64",
+    ) -> Path:
+        name = f"CentOS-Stream-{flavour}-10-{build_id}.{arch}"
+        contents = files if files is not None else {"qcow2": b"QFI\xfb" + build_id.encode() * 500}
+        folder = tmp_path / where / name
+        folder.mkdir(parents=True)
+        artefacts = []
+        for extension, content in contents.items():
+            file = folder / f"{name}.{extension}"
+            file.write_bytes(content)
+            artefacts.append(Artefact(
+                format=extension, file=file.name, size_bytes=len(content),
+                sha256=hashlib.sha256(content).hexdigest(), virtual_size_bytes=10 << 30,
+            ))
+        record = build_record(name, build_id, flavour, artefacts, arch)
+        (folder / "build.json").write_text(dump(record))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def signing_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the whole session one cache of its own, with one rehearsal key."""
+    # Short: GnuPG may have to put a socket into it, and those have at most 107 characters.
+    cache = tmp_path_factory.mktemp("c")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("CCIS_CACHE", str(cache))
+    yield cache
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def signer(signing_cache: Path) -> Signer:
+    return rehearsal_signer()
+
+
+@pytest.fixture(scope="session")
+def other_signer(signing_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    """Return a second key, with a passphrase, in a home of its own."""
+    home = tmp_path_factory.mktemp("g")
+    home.chmod(0o700)
+    phrase = home / "phrase"
+    phrase.write_text("correct horse\n")
+    Gpg(home).secret(["--quiet", "--pinentry-mode", "loopback", "--passphrase-file", phrase,
+                      "--quick-generate-key", "other@localhost.invalid", "ed25519", "sign"])
+    return Signer(Gpg(home), Gpg(home).fingerprints()[0], phrase)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "public"
+
+
+@pytest.fixture
+def put(root: Path, signer: Signer) -> Publish:
+    """Return a function that publishes builds into the test's tree."""
+    def publish_into(*builds: Path, by: Signer | None = None, **options: object) -> Publication:
+        return publish(builds, root, by or signer, Silent(), **options)  # type: ignore[arg-type]
+
+    return publish_into
