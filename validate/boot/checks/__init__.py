@@ -1,0 +1,1 @@
+"""Proofs on the started image, one module per topic."""

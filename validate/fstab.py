@@ -1,0 +1,42 @@
+"""Reads fstab(5) of an image."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: tag and value ("UUID", "…"; tag "" for a device or a name), where, type."""
+
+    source: str
+    tag: str
+    value: str
+    mountpoint: str
+    type: str
+    options: tuple[str, ...]
+
+
+VIRTUAL = {"proc", "sysfs", "tmpfs", "devpts", "devtmpfs", "cgroup2", "efivarfs", "none"}
+"""Types of file system that have no disk under them."""
+
+
+def parse(text: str) -> list[Line]:
+    """Return the lines that mount something; a line that fstab(5) can't mean is left out."""
+    lines = []
+    for raw in text.splitlines():
+        words = raw.split()
+        if len(words) < 3 or words[0].startswith("#"):
+            continue
+        source, mountpoint, fstype = words[:3]
+        tag, sign, value = source.partition("=")
+        if not sign or not re.fullmatch(r"[A-Z]+", tag):
+            tag, value = "", source
+        options = tuple(words[3].split(",")) if len(words) > 3 else ("defaults",)
+        lines.append(Line(source, tag, value.strip('"'), _unescaped(mountpoint), fstype, options))
+    return lines
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

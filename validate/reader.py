@@ -1,0 +1,227 @@
+"""Opens a finished disk image, read-only, inside libguestfs's appliance.
+
+Nothing of an image is mounted on the host or executed anywhere; sizes and times are bounded.
+The appliance is started once, and asked little and much at a time: under TCG each call counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from host.appliance import Drive, GuestFS, open_appliance
+from host.errors import InputError
+from images.record import BuildRecord
+from validate.artefact import ArtefactFacts
+from validate.disk import BIOS_BOOT, MBR_PURPOSES, DiskFacts, FileSystem, Partition
+from validate.fstab import parse as parse_fstab
+from validate.rpmdb import Installed, query
+from validate.tree import FIND_FORMAT, Tree, parse
+from validate.view import View
+
+TIMEOUT_S = 600
+LISTING_BYTES_MAX = 256 << 20
+"""About two million files: many times what any image of ours holds."""
+DATABASE_BYTES_MAX = 512 << 20
+_CALL_BYTES = 3 << 20
+"""libguestfs carries at most 4 MiB in one answer (GUESTFS_MESSAGE_MAX)."""
+_BOOT_AREA_BYTES = 4096
+_FSTAB_BYTES_MAX = 64 << 10
+_ROOT_TYPES = ("xfs", "ext4", "ext3", "ext2", "btrfs")
+_TAGS = {"UUID", "LABEL", "PARTUUID"}
+_MACHINES = {0x3E: "x86_64", 0xB7: "aarch64", 0x15: "ppc64le", 0x16: "s390x"}
+
+
+@contextmanager
+def open_image(facts: ArtefactFacts, record: BuildRecord | None) -> Iterator[View]:
+    """Yield what the checks see of a disk image.
+
+    Raises InputError when there is no root file system in it or it is broken, HostError when
+    the appliance does not start or takes longer than TIMEOUT_S.
+    """
+    assert facts.self_contained
+    drive = Drive(facts.path.resolve(), facts.format)
+    try:
+        with open_appliance([drive], readonly=True, timeout_s=TIMEOUT_S) as g, _blamed(g):
+            disk = _disk(g)
+            tree = _tree(g)
+            yield View(
+                tree=tree, read=lambda path, count: _read(g, path, count),
+                list_packages=lambda folder: _packages(g, tree, folder), arch=_arch(g, tree),
+                shape="disk", artefact=facts, disk=disk, record=record,
+            )
+    except RuntimeError as error:
+        raise InputError(
+            "reading the image broke the appliance that read it", where=str(facts.path),
+            why=str(error),
+        ) from error
+
+
+@contextmanager
+def _blamed(g: GuestFS) -> Iterator[None]:
+    """Blame the image for a call that fails while the appliance itself still answers."""
+    try:
+        yield
+    except RuntimeError as error:
+        try:
+            g.ping_daemon()
+        except RuntimeError:
+            raise error from None
+        raise InputError("the image can't be read", why=str(error)) from error
+
+
+def _disk(g: GuestFS) -> DiskFacts:
+    try:
+        scheme = g.part_get_parttype("/dev/sda")
+        listed = g.part_list("/dev/sda")
+    except RuntimeError:
+        scheme, listed = "none", []
+    partitions = [_partition(g, scheme, one) for one in listed]
+    filesystems = _filesystems(g, partitions)
+    mounted = _mount(g, filesystems)
+    by_device = {one.device: point for point, one in mounted.items()}
+    placed = [
+        FileSystem(one.device, one.type, one.uuid, one.label, one.part_uuid,
+                   by_device.get(one.device))
+        for one in filesystems
+    ]
+    area = next((one for one in partitions if one.type_guid == BIOS_BOOT), None)
+    return DiskFacts(
+        size_bytes=g.blockdev_getsize64("/dev/sda"), scheme=scheme, partitions=partitions,
+        filesystems=placed, boot_sector=g.pread_device("/dev/sda", 512, 0),
+        boot_area=g.pread_device(
+            "/dev/sda", _BOOT_AREA_BYTES, area.start_bytes if area else 512,
+        ),
+        mounted={one.mountpoint: one for one in placed if one.mountpoint},
+    )
+
+
+def _partition(g: GuestFS, scheme: str, listed: dict[str, int]) -> Partition:
+    number = listed["part_num"]
+    type_guid, part_uuid = "", ""
+    if scheme == "gpt":
+        type_guid = g.part_get_gpt_type("/dev/sda", number).upper()
+        part_uuid = g.part_get_gpt_guid("/dev/sda", number).lower()
+    elif scheme == "msdos":
+        type_guid = MBR_PURPOSES.get(g.part_get_mbr_id("/dev/sda", number), "")
+    return Partition(
+        number, listed["part_start"], listed["part_size"], type_guid, part_uuid,
+        f"/dev/sda{number}",
+    )
+
+
+def _filesystems(g: GuestFS, partitions: list[Partition]) -> list[FileSystem]:
+    by_device = {one.device: one.part_uuid for one in partitions}
+    found = []
+    for device, fstype in g.list_filesystems().items():
+        if fstype in ("unknown", ""):
+            continue
+        tags = g.blkid(device)
+        found.append(FileSystem(
+            device, fstype, tags.get("UUID", ""), tags.get("LABEL", ""),
+            by_device.get(device, tags.get("PARTUUID", "")),
+        ))
+    return found
+
+
+def _mount(g: GuestFS, filesystems: list[FileSystem]) -> dict[str, FileSystem]:
+    """Mount the root file system and what its fstab puts below it."""
+    refused = []
+    for candidate in filesystems:
+        if candidate.type not in _ROOT_TYPES:
+            continue
+        try:
+            g.mount_ro(candidate.device, "/")
+        except RuntimeError as error:
+            refused.append(str(error))
+            continue
+        if g.exists("/etc/os-release") or g.exists("/usr/lib/os-release"):
+            return {"/": candidate, **_mount_below(g, filesystems)}
+        g.umount("/")
+    why = "; ".join(refused) or "no file system of it holds an os-release"
+    raise InputError("there is no root file system in the image", why=why)
+
+
+def _mount_below(g: GuestFS, filesystems: list[FileSystem]) -> dict[str, FileSystem]:
+    mounted: dict[str, FileSystem] = {}
+    if not g.is_file("/etc/fstab"):
+        return mounted
+    text = g.pread("/etc/fstab", _FSTAB_BYTES_MAX, 0).decode(errors="replace")
+    for line in sorted(parse_fstab(text), key=lambda one: one.mountpoint):
+        point = posixpath.normpath(line.mountpoint)
+        if line.tag not in _TAGS or point == "/" or not point.startswith("/") or point in mounted:
+            continue
+        for one in filesystems:
+            # A link there could lead the mount astray, so only real folders are mounted on.
+            if one.has_tag(line.tag, line.value) and g.is_dir(point, followsymlinks=False):
+                g.mount_ro(one.device, point)
+                mounted[point] = one
+                break
+    return mounted
+
+
+def _tree(g: GuestFS) -> Tree:
+    """List every file with one find(1) in the appliance: thousands of calls would take minutes.
+
+    `debug sh` is libguestfs's way to a shell in the appliance itself, not in the image; what is
+    listed is packed, because an answer is text without NUL and of limited size.
+    """
+    script = (
+        "set -e; cd /sysroot; "
+        rf"find . -printf '{FIND_FORMAT}' | head -c {LISTING_BYTES_MAX} | gzip -1 "
+        "| base64 -w0 > /tmp/listing; stat -c %s /tmp/listing"
+    )
+    size_bytes = int(g.debug("sh", [script]))
+    pages = -(-size_bytes // _CALL_BYTES)
+    packed = "".join(
+        g.debug("sh", [f"dd if=/tmp/listing bs={_CALL_BYTES} skip={page} count=1 status=none"])
+        for page in range(pages)
+    )
+    unpacked = zlib.decompress(base64.b64decode(packed), wbits=31)
+    if len(unpacked) >= LISTING_BYTES_MAX:
+        raise InputError("the image holds more files than any image of ours would")
+    return parse(unpacked)
+
+
+def _read(g: GuestFS, path: str, count_bytes: int) -> bytes:
+    content = b""
+    with _blamed(g):
+        while len(content) < count_bytes:
+            part = g.pread(path, min(count_bytes - len(content), _CALL_BYTES), len(content))
+            if not part:
+                break
+            content += part
+    return content
+
+
+def _packages(g: GuestFS, tree: Tree, folder: str) -> list[Installed]:
+    files = [one for one in tree.children(folder) if one.is_file]
+    if sum(one.size_bytes for one in files) > DATABASE_BYTES_MAX:
+        raise InputError("the image's rpm database is larger than any of ours would be")
+    with tempfile.TemporaryDirectory(prefix="ccis-rpmdb-") as name:
+        copy = Path(name, "db")
+        copy.mkdir(mode=0o700)
+        for one in files:
+            with _blamed(g):
+                g.download(one.path, str(copy / posixpath.basename(one.path)))
+        Path(name).chmod(0o711)
+        return query(copy)
+
+
+def _arch(g: GuestFS, tree: Tree) -> str:
+    """Return what the image's shell was compiled for, from its ELF header (elf(5))."""
+    for path in ("/usr/bin/bash", "/bin/bash", "/usr/bin/sh", "/usr/lib/systemd/systemd"):
+        entry = tree.resolve(path)
+        if entry is not None and entry.is_file:
+            head = _read(g, entry.path, 20)
+            order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
+            machine = int.from_bytes(head[18:20], order)
+            if head[:4] == b"\x7fELF" and machine in _MACHINES:
+                return _MACHINES[machine]
+    return "unknown"

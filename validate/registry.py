@@ -1,0 +1,71 @@
+"""Which function proves which kind of check: each module of checks/ registers what it proves."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from specs.kind import Check
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found. ok: None when there is nothing in the image that it is about."""
+
+    ok: bool | None
+    found: str
+    expected: str
+
+
+Checker = Callable[[Any, Any], Finding]
+"""Takes the check and what it looks at: View (artefact, offline) or Guest (boot)."""
+
+Function = TypeVar("Function", bound=Checker)
+
+_CHECKERS: dict[type[Check], Checker] = {}
+
+
+def proves(kind: type[Check]) -> Callable[[Function], Function]:
+    """Mark a function as the proof of a kind of check."""
+
+    def register(function: Function) -> Function:
+        assert kind not in _CHECKERS, f"two proofs of {kind.__name__}"
+        _CHECKERS[kind] = function
+        return function
+
+    return register
+
+
+@cache
+def _load_all() -> None:
+    for package_name in ("validate.checks", "validate.boot.checks"):
+        package = importlib.import_module(package_name)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package_name}.{module.name}")
+
+
+def checker(kind: type[Check]) -> Checker:
+    """Return the proof of a kind of check; there is one for every kind (a test says so)."""
+    _load_all()
+    return _CHECKERS[kind]
+
+
+def proven_kinds() -> set[type[Check]]:
+    """Return every kind of check that has a proof."""
+    _load_all()
+    return set(_CHECKERS)
+
+
+def verdict(wrong: Sequence[str], good: str, expected: str) -> Finding:
+    """Return a failure that shows the first few things wrong, or success when there are none."""
+    if not wrong:
+        return Finding(True, good, expected)
+    shown = "; ".join(wrong[:_SHOWN])
+    more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+    return Finding(False, shown + more, expected)

@@ -1,0 +1,98 @@
+"""What offline checks see of an image: data, and a way to read a file's content."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from host.errors import InputError
+from images.record import BuildRecord
+from specs.model import Shape
+from validate.artefact import ArtefactFacts
+from validate.disk import DiskFacts
+from validate.fstab import Line
+from validate.fstab import parse as parse_fstab
+from validate.rpmdb import DATABASE_NAMES, Installed
+from validate.tree import Entry, Tree
+
+TEXT_BYTES_MAX = 1 << 20
+"""Settings are small; a larger file is no settings file, and none is read."""
+
+RPM_PLACES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/root/.rpmdb", "/usr/share/rpm")
+"""Where rpm databases have been seen, right places and wrong ones."""
+
+
+@dataclass
+class View:
+    """An image as the checks see it.
+
+    read: gives the first bytes of a regular file, by a path without links and a number of bytes.
+    list_packages: gives the packages in the database in a folder.
+    disk: None for a bare root tree.
+    """
+
+    tree: Tree
+    read: Callable[[str, int], bytes]
+    list_packages: Callable[[str], list[Installed]]
+    arch: str
+    shape: Shape
+    artefact: ArtefactFacts | None = None
+    disk: DiskFacts | None = None
+    record: BuildRecord | None = None
+    _texts: dict[str, str] = field(default_factory=dict)
+
+    def text(self, path: str) -> str | None:
+        """Return a file's text, links followed inside the image; None when there is no file.
+
+        Raises InputError for a file larger than TEXT_BYTES_MAX.
+        """
+        entry = self.tree.resolve(path)
+        if entry is None or not entry.is_file:
+            return None
+        if entry.size_bytes > TEXT_BYTES_MAX:
+            raise InputError(f"{path} is too large for what it is: {entry.size_bytes} bytes")
+        if entry.path not in self._texts:
+            content = self.read(entry.path, TEXT_BYTES_MAX)
+            self._texts[entry.path] = content.decode(errors="replace")
+        return self._texts[entry.path]
+
+    def follow(self, entry: Entry) -> Entry | None:
+        """Return the end of a link, or the entry itself; None for a link to nothing."""
+        return self.tree.resolve(entry.path) if entry.is_link else entry
+
+    @cached_property
+    def os_release(self) -> dict[str, str]:
+        """The fields of os-release(5)."""
+        text = self.text("/etc/os-release") or self.text("/usr/lib/os-release") or ""
+        fields = {}
+        for line in text.splitlines():
+            name, sign, value = line.strip().partition("=")
+            if sign and not name.startswith("#"):
+                fields[name] = value.strip("\"'")
+        return fields
+
+    @cached_property
+    def rpm_folders(self) -> list[str]:
+        """The folders that hold an rpm database, links resolved, each once."""
+        found: list[str] = []
+        for place in RPM_PLACES:
+            folder = self.tree.resolve(place)
+            if folder is None or not folder.is_folder or folder.path in found:
+                continue
+            if any(self.tree.get(posixpath.join(folder.path, name)) for name in DATABASE_NAMES):
+                found.append(folder.path)
+        return found
+
+    @cached_property
+    def packages(self) -> list[Installed]:
+        """The installed packages; raises InputError when no database can be read."""
+        if not self.rpm_folders:
+            raise InputError("there is no rpm database in the image")
+        return self.list_packages(self.rpm_folders[0])
+
+    @cached_property
+    def fstab(self) -> list[Line]:
+        """The lines of /etc/fstab."""
+        return parse_fstab(self.text("/etc/fstab") or "")
