@@ -28,15 +28,26 @@ Checker = Callable[[Any, Any], Finding]
 
 Function = TypeVar("Function", bound=Checker)
 
+Questions = Callable[[Any], Sequence[str]]
+"""Takes the check and gives the shell commands that must be run in the guest for it."""
+
 _CHECKERS: dict[type[Check], Checker] = {}
+_QUESTIONS: dict[type[Check], Questions] = {}
 
 
-def proves(kind: type[Check]) -> Callable[[Function], Function]:
-    """Mark a function as the proof of a kind of check."""
+def proves(
+    kind: type[Check], *, asks: Questions | None = None,
+) -> Callable[[Function], Function]:
+    """Mark a function as the proof of a kind of check.
+
+    asks: for a check on a started image, what to ask the guest; all questions go in one batch.
+    """
 
     def register(function: Function) -> Function:
         assert kind not in _CHECKERS, f"two proofs of {kind.__name__}"
         _CHECKERS[kind] = function
+        if asks is not None:
+            _QUESTIONS[kind] = asks
         return function
 
     return register
@@ -54,6 +65,13 @@ def checker(kind: type[Check]) -> Checker:
     """Return the proof of a kind of check; there is one for every kind (a test says so)."""
     _load_all()
     return _CHECKERS[kind]
+
+
+def questions(check: Check) -> Sequence[str]:
+    """Return what must be asked of the guest for a check."""
+    _load_all()
+    asks = _QUESTIONS.get(type(check))
+    return asks(check) if asks else ()
 
 
 def proven_kinds() -> set[type[Check]]:

@@ -96,3 +96,10 @@ class GuestFirmware(Check):
 
     tier: ClassVar[Tier] = "boot"
     kind: Literal["guest_firmware"] = "guest_firmware"
+
+
+class GuestPowerButton(Check):
+    """The guest shuts itself down when its power button is pressed, as clouds do to stop it."""
+
+    tier: ClassVar[Tier] = "boot"
+    kind: Literal["guest_power_button"] = "guest_power_button"

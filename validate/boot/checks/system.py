@@ -1,0 +1,65 @@
+"""Proofs on the running system: cloud-init, firmware, growth of the root file system, power."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from specs.kinds.guest import (
+    GuestCloudInitDone,
+    GuestFirmware,
+    GuestPowerButton,
+    GuestRootGrown,
+)
+from validate.boot.guest import Guest
+from validate.registry import Finding, proves, verdict
+
+_STATUS = "cloud-init status --long"
+_RESULT = "cat /run/cloud-init/result.json"
+_FIRMWARE = "if [ -d /sys/firmware/efi ]; then echo uefi; else echo bios; fi"
+_ROOT_SIZE = "df -B1 --output=size,fstype /"
+
+
+@proves(GuestCloudInitDone, asks=lambda _check: [_STATUS, _RESULT])
+def guest_cloud_init_done(check: GuestCloudInitDone, guest: Guest) -> Finding:
+    """Read cloud-init's status and the result that it wrote."""
+    expected = "status: done, from the NoCloud seed, no errors"
+    status = guest.answer(_STATUS).output
+    wrong = [] if re.search(r"^status: done$", status, re.MULTILINE) else [status]
+    try:
+        result = json.loads(guest.answer(_RESULT).output)["v1"]
+        wrong += [str(error) for error in result["errors"]]
+        source = str(result["datasource"])
+    except (ValueError, KeyError, TypeError):
+        return Finding(False, "; ".join([*wrong, "no result.json that can be read"]), expected)
+    if "NoCloud" not in source:
+        wrong.append(f"the data came from {source}")
+    return verdict(wrong, f"done, {source}", expected)
+
+
+@proves(GuestFirmware, asks=lambda _check: [_FIRMWARE])
+def guest_firmware(check: GuestFirmware, guest: Guest) -> Finding:
+    """Look for the kernel's interface to UEFI."""
+    found = guest.answer(_FIRMWARE).output
+    return Finding(found == guest.firmware, found, guest.firmware)
+
+
+@proves(GuestRootGrown, asks=lambda _check: [_ROOT_SIZE])
+def guest_root_grown(check: GuestRootGrown, guest: Guest) -> Finding:
+    """Compare the file system with the disk."""
+    output = guest.answer(_ROOT_SIZE).output
+    match = re.search(r"^\s*(\d+)\s+(\S+)\s*$", output, re.MULTILINE)
+    least = guest.disk_bytes - check.slack_bytes
+    expected = f"at least {least} of the disk's {guest.disk_bytes} bytes"
+    if match is None:
+        return Finding(False, output, expected)
+    return Finding(int(match[1]) >= least, f"{match[1]} bytes of {match[2]}", expected)
+
+
+@proves(GuestPowerButton)
+def guest_power_button(check: GuestPowerButton, guest: Guest) -> Finding:
+    """See what pressing it did."""
+    return Finding(
+        bool(guest.shut_down), "shut down" if guest.shut_down else "still running",
+        "the guest shuts itself down",
+    )

@@ -1,0 +1,164 @@
+"""Starts an image under QEMU, on a copy-on-write overlay, and always ends and reaps it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shlex
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.errors import HostError
+from host.kvm import EMULATORS, kvm_works
+from host.run import guarded, kill_group, run
+from specs.model import Firmware
+from validate.artefact import ArtefactFacts
+from validate.boot.console import Console
+from validate.boot.firmware import uefi_firmware
+from validate.boot.seed import Seed
+
+log = logging.getLogger("ccis.boot")
+
+GROWTH_BYTES = 4 << 30
+"""By how much the disk is larger than the image, to prove that the root file system grows."""
+
+MEMORY_MIB = 2048
+_FORWARD_TRIES = 5
+_STOP_S = 90.0
+
+
+@dataclass
+class Machine:
+    """A running guest. port: where its sshd is, on 127.0.0.1; accelerator: kvm or tcg."""
+
+    process: subprocess.Popen[bytes]
+    console: Console
+    port: int
+    accelerator: str
+    disk_bytes: int
+    control: Path
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU is still there."""
+        return self.process.poll() is None
+
+    def press_power_button(self) -> bool:
+        """Press the ACPI power button and wait; tell whether the guest shut itself down."""
+        try:
+            _qmp(self.control, "system_powerdown")
+        except OSError:
+            return not self.running
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(_STOP_S) == 0
+        return False
+
+
+@contextmanager
+def started(
+    facts: ArtefactFacts, arch: str, firmware: Firmware, seed: Seed, folder: Path,
+) -> Iterator[Machine]:
+    """Start an image for the block; QEMU is killed at its end, or at ours, if it still runs.
+
+    folder: takes the overlay and serial.log. Raises HostError when QEMU or firmware is missing.
+    """
+    emulator = EMULATORS.get(arch)
+    if emulator is None or shutil.which(emulator.program) is None:
+        raise HostError(
+            f"there is no QEMU for {arch} on this host",
+            remedy="run tools/setup (Debian: qemu-system; CentOS: qemu-kvm)",
+        )
+    kvm, reason = kvm_works()
+    kvm = kvm and arch == platform.machine()
+    log.debug("boot under %s: %s", "KVM" if kvm else "TCG", reason)
+    disk_bytes = facts.virtual_size_bytes + GROWTH_BYTES
+    overlay = folder / "disk.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", facts.format,
+         "-b", facts.path.resolve(), overlay, str(disk_bytes)], timeout_s=60)
+    control = folder / "qmp"
+    argv = [
+        emulator.program, "-nodefaults", "-no-user-config", "-display", "none",
+        "-machine", emulator.machine, *(["-accel", "kvm", "-cpu", "host"] if kvm else
+                                        ["-accel", "tcg,thread=multi", "-cpu", "max"]),
+        "-smp", str(min(2, os.cpu_count() or 1)), "-m", str(MEMORY_MIB),
+        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        "-drive", f"if=none,id=disk,file={overlay},format=qcow2,cache=unsafe,discard=unmap",
+        "-device", "virtio-blk-pci,drive=disk,bootindex=1",
+        "-drive", f"if=none,id=seed,file={seed.iso},format=raw,readonly=on",
+        "-device", "virtio-blk-pci,drive=seed",
+        "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=",
+        "-qmp", f"unix:{control},server=on,wait=off", "-serial", "stdio",
+        *_firmware(arch, firmware, folder),
+    ]
+    process, port = _start(argv)
+    assert process.stdout is not None
+    console = Console(process.stdout, folder / "serial.log", seed.marker)
+    try:
+        yield Machine(process, console, port, "kvm" if kvm else "tcg", disk_bytes, control)
+    finally:
+        kill_group(process)
+        console.join()
+        process.stdout.close()
+
+
+def _firmware(arch: str, firmware: Firmware, folder: Path) -> list[str]:
+    if firmware == "bios":
+        if arch != "x86_64":
+            raise HostError(f"there is no BIOS on {arch}", remedy="boot it by UEFI")
+        return []
+    code, template = uefi_firmware(arch)
+    variables = folder / "variables.fd"
+    shutil.copyfile(template, variables)
+    return [
+        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+        "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
+    ]
+
+
+def _start(argv: list[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start QEMU on a free port; another process may take the port first, then take the next."""
+    for _ in range(_FORWARD_TRIES):
+        port = _free_port()
+        words = [*argv, "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"]
+        log.debug("+ %s", shlex.join(words))
+        process = subprocess.Popen(
+            guarded(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        if process.poll() is None:
+            return process, port
+        assert process.stdout is not None
+        said = process.stdout.read().decode(errors="replace")
+        process.stdout.close()
+        if "host forwarding rule" not in said:
+            break
+    raise HostError("QEMU did not start", why=said.strip()[-500:])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _qmp(control: Path, command: str) -> None:
+    """Give QEMU one command of its machine protocol (QEMU's docs/interop/qmp-spec)."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(10)
+        line.connect(str(control))
+        stream = line.makefile("rw", encoding="utf-8")
+        stream.readline()
+        for name in ("qmp_capabilities", command):
+            stream.write(json.dumps({"execute": name}) + "\n")
+            stream.flush()
+            stream.readline()
+

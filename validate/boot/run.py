@@ -1,0 +1,144 @@
+"""Starts an image and proves a spec's boot rules on it."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+from host.errors import CheckFailedError, InputError
+from host.progress import Progress
+from images.record import BuildRecord
+from specs.kinds.guest import GuestUser
+from specs.model import Firmware, Rule, Spec
+from validate.artefact import inspect
+from validate.boot.guest import Guest
+from validate.boot.qemu import Machine, started
+from validate.boot.seed import Seed, make_seed
+from validate.boot.ssh import Ssh
+from validate.registry import questions
+from validate.report import Report, result
+from validate.run import judge
+
+LIMIT_S = {"kvm": 240.0, "tcg": 900.0}
+"""From power-on to the end of cloud-init: a minute on an idle host under TCG, and much more on
+one that does other work as well."""
+
+_POLL_S = 1.0
+_SILENT_CONSOLE_S = 120.0
+_DONE = "cloud-init status --wait >/dev/null 2>&1; echo done"
+
+
+def boot(
+    artefact: Path, firmware: Firmware, spec: Spec, record: BuildRecord | None,
+    progress: Progress, *, limit_s: float | None = None, keep_log: Path | None = None,
+) -> Report:
+    """Start an artefact by one firmware and check the rules of the tier `boot`.
+
+    The artefact stays untouched: an overlay takes the changes. Two boots may run at once.
+    record: the build.json of its build. limit_s: time for the boot, instead of LIMIT_S.
+    keep_log: where to copy the serial console to, whatever happens.
+    Raises CheckFailedError, with the console's last lines, when the guest does not get to the
+    end of cloud-init or can't be reached; HostError when QEMU or the firmware is missing.
+    """
+    begun = time.monotonic()
+    step = f"boot {firmware}"
+    progress.start(step, limit_s, "s")
+    facts = inspect(artefact)
+    if not facts.self_contained:
+        raise InputError("names other files, so it is not started", where=str(artefact))
+    arch = record.arch if record else platform.machine()
+    rules = spec.of_tier("boot")
+    applying = [
+        rule for rule in rules if rule.applies_to.covers(
+            arch=arch, image_format=facts.format, shape="disk", firmware=firmware,
+        )
+    ]
+    with tempfile.TemporaryDirectory(prefix="ccis-boot-") as name:
+        folder = Path(name)
+        seed = make_seed(folder)
+        try:
+            with started(facts, arch, firmware, seed, folder) as machine:
+                started_s = time.time()
+                ssh = Ssh(folder, machine.port, seed.private_key, _user(spec))
+                _wait(machine, ssh, limit_s or LIMIT_S[machine.accelerator], progress, step)
+                guest = _examine(machine, ssh, seed, applying, firmware, started_s, record)
+                progress.advance(step, time.monotonic() - begun, "power button")
+                guest.shut_down = machine.press_power_button()
+                accelerator = machine.accelerator
+        finally:
+            if keep_log is not None and (folder / "serial.log").exists():
+                keep_log.write_bytes((folder / "serial.log").read_bytes())
+    results = [
+        judge(rule, guest) if rule in applying else result(rule, None) for rule in rules
+    ]
+    progress.finish(step, note=f"{sum(one.status == 'passed' for one in results)} passed")
+    return Report(
+        artefact=artefact.name, spec=spec.name, firmware=firmware, accelerator=accelerator,
+        duration_s=time.monotonic() - begun, results=results,
+    )
+
+
+def _user(spec: Spec) -> str:
+    """Return the user that the spec expects cloud-init to make."""
+    names = [rule.check.name for rule in spec.rules if isinstance(rule.check, GuestUser)]
+    return names[0] if names else "cloud-user"
+
+
+def _wait(
+    machine: Machine, ssh: Ssh, limit_s: float, progress: Progress, step: str,
+) -> None:
+    """Wait until cloud-init is done; a guest that fails, ends or is late is an error at once.
+
+    cloud-init says on the console that it is done. Where an image does not let it, sshd's
+    greeting and a while of silence are taken for the same, and cloud-init is asked over SSH.
+    """
+    begun = time.monotonic()
+    greeted_at: float | None = None
+    while not machine.console.ready.wait(_POLL_S):
+        spent_s = time.monotonic() - begun
+        progress.advance(step, spent_s, machine.console.last_line.strip()[:120])
+        if machine.console.fatal:
+            raise _failed(machine, machine.console.fatal, step)
+        if not machine.running:
+            raise _failed(machine, "QEMU ended by itself", step)
+        if spent_s > limit_s:
+            raise _failed(machine, f"cloud-init was not done after {limit_s:.0f} s", step)
+        if greeted_at is None and int(spent_s) % 5 == 0 and ssh.banner():
+            greeted_at = spent_s
+        if greeted_at is not None and spent_s - greeted_at > _SILENT_CONSOLE_S:
+            break
+    left_s = max(limit_s - (time.monotonic() - begun), 60.0)
+    while True:
+        status, said = ssh.say(_DONE, timeout_s=left_s)
+        if status == 0:
+            return
+        late = time.monotonic() - begun > limit_s
+        # Once cloud-init is done, whoever is not let in will never be.
+        if late or (machine.console.ready.is_set() and "Permission denied" in said):
+            raise _failed(machine, f"{ssh.user} can't log in: {said.strip()[-300:]}", step)
+        time.sleep(_POLL_S)
+
+
+def _failed(machine: Machine, why: str, step: str) -> CheckFailedError:
+    tail = "\n".join(machine.console.tail) or "(nothing)"
+    return CheckFailedError(
+        f"{step}: {why}", why=f"the serial console's last lines:\n{tail}",
+    )
+
+
+def _examine(
+    machine: Machine, ssh: Ssh, seed: Seed, rules: list[Rule], firmware: Firmware,
+    started_s: float, record: BuildRecord | None,
+) -> Guest:
+    commands = [command for rule in rules for command in questions(rule.check)]
+    as_root, answers = ssh.ask(commands)
+    return Guest(
+        firmware=firmware, hostname=seed.hostname, user=ssh.user,
+        public_key=seed.private_key.with_suffix(".pub").read_text(encoding="ascii").strip(),
+        answers=answers, as_root=as_root,
+        ways_in={user: ssh.ways_in(user) for user in ("root", ssh.user)},
+        console_keys=machine.console.host_keys, connected_key=ssh.learned_key,
+        disk_bytes=machine.disk_bytes, started_s=started_s, record=record,
+    )

@@ -1,0 +1,120 @@
+"""Talks to a started image over SSH, with OpenSSH's client: many questions, one connection."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from host.run import run
+from validate.boot.guest import Answer
+
+_CONNECT_S = 60
+_COMMAND_S = 90
+_BATCH_S = 600
+_OUTPUT_BYTES_MAX = 256 << 10
+_PING_S = 5.0
+
+
+class Ssh:
+    """The way to one guest. The first connection learns its host key, later ones insist on it."""
+
+    def __init__(self, folder: Path, port: int, key: Path, user: str) -> None:
+        self._known_hosts = folder / "known_hosts"
+        self._port = port
+        self._key = key
+        self.user = user
+
+    @property
+    def learned_key(self) -> str:
+        """The host key ("type base64") that sshd proved to have; "" before a connection."""
+        if not self._known_hosts.exists():
+            return ""
+        words = self._known_hosts.read_text(encoding="ascii").split()
+        return " ".join(words[1:3])
+
+    def banner(self) -> bool:
+        """Tell whether sshd says hello."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=_PING_S) as line:
+                return line.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def say(self, command: str, *, stdin: str | None = None, timeout_s: float) -> tuple[int, str]:
+        """Run a command as the user; return its status (255: no connection) and its output.
+
+        Raises HostError when it takes longer than timeout_s.
+        """
+        done = run(
+            [*self._words(), "-o", "PreferredAuthentications=publickey",
+             "-o", "BatchMode=yes", "-i", self._key, f"{self.user}@127.0.0.1", command],
+            stdin=stdin, timeout_s=timeout_s, check=False,
+        )
+        return done.status, done.stdout if done.status == 0 else done.stdout + done.stderr
+
+    def ways_in(self, user: str) -> list[str]:
+        """Return the ways to log in that sshd offers to whoever shows nothing (RFC 4252, 5.2)."""
+        done = run(
+            [*self._words(), "-o", "PreferredAuthentications=none", "-o", "BatchMode=yes",
+             "-o", "PubkeyAuthentication=no", f"{user}@127.0.0.1", "true"],
+            timeout_s=_CONNECT_S, check=False,
+        )
+        if done.status == 0:
+            return ["none"]
+        match = re.search(r"Permission denied \(([^)]*)\)", done.stderr)
+        return match[1].split(",") if match else [f"unknown: {done.stderr.strip()[-200:]}"]
+
+    def ask(self, commands: Iterable[str]) -> tuple[bool, dict[str, Answer]]:
+        """Run commands as root in one go; return whether sudo worked, and the answers.
+
+        Without sudo they are run as the user, so that a report says as much as can be said.
+        """
+        listed = list(dict.fromkeys(commands))
+        mark = secrets.token_hex(8)
+        script = _script(listed, mark)
+        status, output = self.say(
+            "if sudo -n true; then exec sudo -n bash -s; else exec bash -s; fi",
+            stdin=script, timeout_s=_BATCH_S,
+        )
+        answers = {
+            listed[int(number)]: Answer(_decoded(text), int(code))
+            for number, text, code in re.findall(
+                rf"^{mark} (\d+)\n([A-Za-z0-9+/=\n]*){mark} end (\d+)$", output, re.MULTILINE,
+            )
+        }
+        return status == 0 and f"{mark} root" in output, answers
+
+    def _words(self) -> list[str | Path]:
+        return [
+            "ssh", "-F", "/dev/null", "-T", "-p", str(self._port),
+            "-o", f"UserKnownHostsFile={self._known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null",
+            "-o", "StrictHostKeyChecking=accept-new", "-o", "UpdateHostKeys=no",
+            "-o", "HashKnownHosts=no", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR",
+            "-o", f"ConnectTimeout={_CONNECT_S}", "-o", "ServerAliveInterval=20",
+        ]
+
+
+def _script(commands: list[str], mark: str) -> str:
+    """Return a shell script that runs each command apart, bounded in time and in output.
+
+    Commands and answers travel in base64, so that neither can be mistaken for the frame.
+    """
+    lines = [f'[ "$(id -u)" = 0 ] && echo {mark} root', "export LC_ALL=C.UTF-8 SYSTEMD_PAGER="]
+    for number, command in enumerate(commands):
+        packed = base64.b64encode(command.encode()).decode()
+        lines += [
+            f"echo {mark} {number}",
+            f'timeout {_COMMAND_S} bash -o pipefail -c "$(echo {packed} | base64 -d)" 2>&1 '
+            f"</dev/null | head -c {_OUTPUT_BYTES_MAX} | base64",
+            f'echo "{mark} end ${{PIPESTATUS[0]}}"',
+        ]
+    return "\n".join([*lines, "exit 0"]) + "\n"
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode(errors="replace").strip()
+
