@@ -51,6 +51,8 @@ class CommandFolder(typer.core.TyperGroup):
         module.app.rich_markup_mode = None
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        # A group has no function whose docstring could be its help: the module's first line is.
+        command.help = command.help or (module.__doc__ or "").splitlines()[0].partition(": ")[2]
         return command
 
 

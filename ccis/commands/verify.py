@@ -11,7 +11,7 @@ from ccis import output
 from ccis.display import amount, watching
 
 if TYPE_CHECKING:
-    from publish.verify import Report
+    from publish.report import Report
 
 app = typer.Typer(add_completion=False)
 

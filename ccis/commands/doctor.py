@@ -1,0 +1,58 @@
+"""`ccis doctor`: is this host ready, and if not, what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccis import output
+from host.errors import HostError
+from host.places import cache_folder
+
+if TYPE_CHECKING:
+    from ccis.doctor.registry import Outcome
+
+app = typer.Typer(add_completion=False)
+
+_MARKS = {"ok": "ok  ", "warning": "WARN", "missing": "LACK"}
+
+
+@app.command()
+def doctor(
+    out: Annotated[Path, typer.Option(help="Where builds will put their results.")] = Path("build"),
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Also start the libguestfs appliance (15 s).")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+) -> None:
+    """Check this host: rights, kernel features, space, tools; each lack with its remedy.
+
+    Exit status 3 when something lacks that every build needs. A warning costs speed or a part:
+    it names which.
+    """
+    from ccis.doctor.registry import Host, examine
+
+    store = Path(os.environ.get("CCIS_STORE") or cache_folder() / "store")
+    outcomes = []
+    for outcome in examine(Host(store, out, thorough)):
+        outcomes.append(outcome)
+        if not json:
+            output.line(_text(outcome))
+    lacking = [outcome for outcome in outcomes if outcome.status == "missing"]
+    warnings = [outcome for outcome in outcomes if outcome.status == "warning"]
+    if json:
+        output.line(output.as_json({"ok": not lacking, "checks": outcomes}))
+    else:
+        output.line(f"{len(outcomes)} checks, {len(warnings)} warnings, {len(lacking)} lacking")
+    if lacking:
+        raise typer.Exit(HostError.exit_status)
+
+
+def _text(outcome: Outcome) -> str:
+    text = f"{_MARKS[outcome.status]} {outcome.name}: {outcome.detail}"
+    if outcome.remedy:
+        text += f"\n       needed for: {outcome.needed_for}\n       remedy:     {outcome.remedy}"
+    return text
