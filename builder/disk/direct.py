@@ -25,7 +25,7 @@ from host.run import run
 name = "direct"
 
 _TOOLS = {
-    "ext2": ("mke2fs",), "ext3": ("mke2fs",), "ext4": ("mke2fs",),
+    "ext2": ("mke2fs", "debugfs"), "ext3": ("mke2fs", "debugfs"), "ext4": ("mke2fs", "debugfs"),
     "vfat": ("mkfs.vfat", "mmd", "mcopy"), "efi": ("mkfs.vfat", "mmd", "mcopy"),
     "xfs": ("mkfs.xfs",), "btrfs": ("mkfs.btrfs",),
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from builder.disk import mkfs
 from builder.disk.embed import Patch
+from builder.disk.holes import punch_zeroes
 from builder.disk.image_file import full_disk_error, image_file, is_scarce
 from builder.disk.model import Layout, Partition
 from builder.disk.table import SFDISK, sfdisk_script
@@ -56,18 +57,19 @@ def write(
             ) as g,
             _guarded_against_full_disk(g, destination),
         ):
-            _shell(g, [*SFDISK, _DISK], stdin=sfdisk_script(layout))
+            device = _kernels_name(g)
+            _shell(g, [*SFDISK, device], stdin=sfdisk_script(layout))
             _shell(g, ["udevadm", "settle"])
             for patch in patches:
                 g.pwrite_device(_DISK, patch.data, patch.offset_bytes)
             for part in layout.partitions:
-                _make(g, part, source_date_epoch)
+                _make(g, part, f"{device}{part.number}", source_date_epoch)
             for done, part in enumerate(layout.mounted, start=1):
                 progress.advance("disk", done - 1, f"filling {part.mountpoint}")
                 _fill(g, layout, part, tree, source_date_epoch)
             g.umount_all()
         # What was written as zeroes, such as the journals, becomes holes.
-        run(["fallocate", "--dig-holes", destination])
+        punch_zeroes(destination)
 
 
 def identity() -> dict[str, str]:
@@ -80,13 +82,22 @@ def identity() -> dict[str, str]:
     return found
 
 
-def _make(g: GuestFS, part: Partition, epoch: int) -> None:
+def _kernels_name(g: GuestFS) -> str:
+    """Return what the appliance's kernel calls the first drive.
+
+    libguestfs's calls translate /dev/sda, the shell doesn't; and the kernel, which looks for
+    disks on several processors at once, may have called the appliance's own disk so.
+    """
+    found: str = g.debug("sh", ["readlink -f /dev/disk/by-path/*-scsi-0:0:0:0"])
+    return found.strip()
+
+
+def _make(g: GuestFS, part: Partition, device: str, epoch: int) -> None:
     """Make a file system with the very options of the direct engine.
 
     libguestfs's own calls know too few of them (no UUID for xfs, no serial number for FAT, no
     hash seed for ext4), and giving an xfs its UUID later sets a flag that GRUB must know.
     """
-    device = f"{_DISK}{part.number}"
     if part.fstype in mkfs.EXT:
         _shell(g, mkfs.mke2fs(part, device, options=(), tree=None),
                {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)})
@@ -95,7 +106,8 @@ def _make(g: GuestFS, part: Partition, epoch: int) -> None:
     elif part.fstype in mkfs.KERNEL:
         _shell(g, mkfs.mkfs_kernel(part, device))
     elif part.fstype == "swap":
-        g.mkswap(device, uuid=part.fs_uuid, **({"label": part.label} if part.label else {}))
+        label = {"label": part.label} if part.label else {}
+        g.mkswap(f"{_DISK}{part.number}", uuid=part.fs_uuid, **label)
 
 
 def _fill(g: GuestFS, layout: Layout, part: Partition, tree: Path, epoch: int) -> None:
@@ -115,7 +127,8 @@ def _fill(g: GuestFS, layout: Layout, part: Partition, tree: Path, epoch: int) -
         try:
             g.tar_in(source, point, xattrs=not fat, acls=not fat)
         except RuntimeError as error:
-            if "No space left on device" in str(error):
+            # tar says "Wrote only …" when a file is cut short, the kernel's words for the next one.
+            if any(word in str(error) for word in ("No space left on device", "Wrote only")):
                 raise InputError(
                     f"the partition for {point} is too small for what goes there",
                     where=part.where, why=f"it has {part.size_bytes >> 20} MiB",

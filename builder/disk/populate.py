@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder.disk import mkfs
+from builder.disk.holes import punch_zeroes, xfs_log_range
 from builder.disk.loop import loop_device
 from builder.disk.model import Partition
 from host.errors import InputError, ProgramError
@@ -52,11 +53,21 @@ def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int
 
 
 def _ext(part: Partition, image: Path, view: Path, epoch: int) -> None:
+    # e2fsprogs before 1.47.1 knows only the second name.
+    clock = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
     offset = [f"offset={part.start_bytes}"]
+    run(mkfs.mke2fs(part, str(image), options=offset, tree=str(view)), env=clock)
+    # mke2fs -d gives the root folder its attributes, but not its owner, mode and times.
+    status = view.stat()
+    fields = {
+        "mode": f"0{status.st_mode:o}", "uid": status.st_uid & 0xFFFF,
+        "uid_high": status.st_uid >> 16, "gid": status.st_gid & 0xFFFF,
+        "gid_high": status.st_gid >> 16, "mtime": f"@{int(status.st_mtime)}",
+    }
+    lines = [f"set_inode_field <2> {field} {value}\n" for field, value in fields.items()]
     run(
-        mkfs.mke2fs(part, str(image), options=offset, tree=str(view)),
-        # e2fsprogs before 1.47.1 knows only the second name.
-        env={"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)},
+        ["debugfs", "-w", "-f", "-", f"{image}?offset={part.start_bytes}"], stdin="".join(lines),
+        env=clock,
     )
 
 
@@ -104,6 +115,8 @@ def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
             copy_tree(view, target)
             _settle(target)
     target.rmdir()
+    if part.fstype == "xfs":
+        punch_zeroes(image, *xfs_log_range(image, part.start_bytes))
 
 
 def copy_tree(source: Path, target: Path) -> None:
