@@ -23,7 +23,7 @@ ImagesArgument = Annotated[
                                      show_default=False),
 ]
 KickstartOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Build this kickstart instead of an image."),
+    Path | None, typer.Option(metavar="FILE", help="The kickstart, instead of the image's own."),
 ]
 ReleaseOption = Annotated[str, typer.Option(help="The release; see `ccis list`.")]
 ArchOption = Annotated[str, typer.Option(help="The architecture.")]
@@ -45,24 +45,28 @@ def options_of(
 ) -> list[Options]:
     """Return what is to be built; a rehearsal release is made first if it is not there.
 
-    Raises InputError for unknown names and for neither or both of images and a kickstart.
+    A kickstart beside one image takes the place of that image's own; alone it is an image.
+    Raises InputError for unknown names, for nothing to build, and for a kickstart beside several
+    images.
     """
     from builder import formats as known_formats
     from builder.plan import Options
     from images import catalogue
 
-    if bool(images) == (kickstart is not None):
-        raise InputError("nothing to build" if not images else "images and a kickstart at once",
-                         where="the command line",
+    if not images and kickstart is None:
+        raise InputError("nothing to build", where="the command line",
                          remedy="name images (see `ccis list`) or give --kickstart FILE")
+    if kickstart is not None and len(images or []) > 1:
+        raise InputError("one kickstart can't be that of several images", where="--kickstart",
+                         remedy="name one image, or none")
     for name in formats or []:
         known_formats.get(name)
     release = catalogue.release(release_name)
     chosen: list[tuple[Image, Path]]
+    found = [catalogue.image(name) for name in images or []]
     if kickstart is not None:
-        chosen = [(_image_of(kickstart), kickstart)]
+        chosen = [(found[0] if found else _image_of(kickstart), kickstart)]
     else:
-        found = [catalogue.image(name) for name in images or []]
         chosen = [(image, catalogue.kickstart_of(image)) for image in found]
     rehearsal = _rehearsal(release, progress)
     return [

@@ -166,14 +166,14 @@ def disk_in_sight(tree: Tree, layout: Layout) -> Iterator[Tree]:
         yield tree
         return
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix="-grub2-probe") as script:
-        script.write(_probe_script(layout))
+        script.write(probe_script(layout))
         script.flush()
         Path(script.name).chmod(0o755)
         binds = {**tree.sandbox.binds, inside: Path(script.name)}
         yield replace(tree, sandbox=replace(tree.sandbox, binds=binds))
 
 
-def _probe_script(layout: Layout) -> str:
+def probe_script(layout: Layout) -> str:
     """Return grub2-probe's answers as a shell script: one line for each partition and question."""
     boot, _ = _boot(layout)
     table = "gpt" if layout.table == "gpt" else "msdos"

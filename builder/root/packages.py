@@ -105,7 +105,7 @@ def install(
 
     Every RPM's digest and signature is checked with the release's key before anything runs.
     """
-    files = _files(request, choices, store, progress)
+    files = rpm_files(request, choices, store, progress)
     verify_signatures(files, request.key)
     for folder, mode in (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755)):
         (root / folder).mkdir()
@@ -117,7 +117,7 @@ def install(
     return [str(problem) for problem in answer["problems"]]
 
 
-def _files(
+def rpm_files(
     request: Request, choices: Sequence[Choice], store: Store, progress: Progress,
 ) -> list[Path]:
     """Return the RPM files of the choices; those of remote repositories are fetched first."""

@@ -53,6 +53,7 @@ def build(
     ccis build generic-cloud
     ccis build generic-cloud --release rehearsal-10 --format qcow2
     ccis build --kickstart my.ks --release centos-stream-9 --engine guestfs
+    ccis build generic-cloud --kickstart changed.ks
 
     An unchanged image is taken from the store; after a change only the steps behind it run.
     """

@@ -20,7 +20,8 @@ def tree(tmp_path: Path) -> Tree:
         (root / folder).mkdir(parents=True)
     (root / "usr/share/zoneinfo/UTC").write_text("")
     (root / "usr/share/zoneinfo/Europe/Paris").write_text("")
-    (root / "etc/selinux/config").write_text("# comment\nSELINUX=permissive\nSELINUXTYPE=targeted\n")
+    policy = "# comment\nSELINUX=permissive\nSELINUXTYPE=targeted\n"
+    (root / "etc/selinux/config").write_text(policy)
     return Tree(root, Sandbox(root, 0))
 
 

@@ -1,0 +1,122 @@
+"""The root tree's helpers that need no tree: the seccomp filter, GRUB's answers, sealing, steps."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builder.disk.layout import Layout, PartitionRequest, plan_layout
+from builder.root import initramfs
+from builder.root.bootloader import kernel_options, probe_script
+from builder.root.nosync import filter_file, program
+from builder.root.sandbox import Sandbox
+from builder.root.seal import seal
+from builder.root.tree import Tree
+from builder.steps import Step, code_digest
+from specs.model import Rule, load
+
+
+@pytest.fixture
+def layout() -> Layout:
+    def part(mountpoint: str, **more: object) -> PartitionRequest:
+        return PartitionRequest(mountpoint=mountpoint, where="t.ks:1", **more)  # type: ignore[arg-type]
+
+    return plan_layout(
+        [part("biosboot", size_mib=1), part("/boot/efi", size_mib=100, fstype="efi"),
+         part("/boot", size_mib=500, fstype="ext4"), part("/", size_mib=1000, fstype="xfs",
+                                                          grow=True)],
+        4 << 30, "gpt", "seed")
+
+
+def test_the_probe_answers_from_the_layout(layout: Layout, tmp_path: Path) -> None:
+    script = tmp_path / "grub2-probe"
+    script.write_text(probe_script(layout))
+    script.chmod(0o755)
+
+    def ask(*words: str) -> str:
+        return subprocess.run([script, *words], capture_output=True, text=True,
+                              check=True).stdout.strip()
+
+    root, boot = layout.root, layout.at("/boot")
+    assert boot is not None
+    assert ask("--target=device", "/") == f"/dev/vda{root.number}"
+    assert ask("--target=fs_uuid", "--device", f"/dev/vda{root.number}") == root.fs_uuid
+    assert ask("-t", "fs", "/boot/grub2") == "ext2"
+    assert ask("--target=fs", "/") == "xfs"
+    assert ask("--device", f"/dev/vda{boot.number}", "--target=fs_uuid") == boot.fs_uuid
+    assert ask("--target=partmap", "/") == "gpt"
+    assert subprocess.run([script, "--target=nonsense", "/"], check=False).returncode == 1
+
+
+def test_kernel_options_name_the_root_by_uuid(layout: Layout) -> None:
+    assert kernel_options(layout, "console=ttyS0") == \
+        f"root=UUID={layout.root.fs_uuid} ro console=ttyS0"
+
+
+def test_under_the_filter_fsync_does_nothing_and_all_else_works(tmp_path: Path) -> None:
+    code = ("import os; f = os.open('/tmp/x', os.O_CREAT | os.O_WRONLY); os.write(f, b'x');"
+            "os.close(f); os.fsync(f); print('a closed file was synced')")
+    words = ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/tmp"]
+    with filter_file() as descriptor:
+        filtered = subprocess.run([*words, "--seccomp", str(descriptor), "python3", "-c", code],
+                                  pass_fds=[descriptor], capture_output=True, text=True)
+    plain = subprocess.run([*words, "python3", "-c", code], capture_output=True, text=True)
+    assert filtered.stdout == "a closed file was synced\n", filtered.stderr
+    assert "Bad file descriptor" in plain.stderr
+
+
+def test_an_unknown_machine_gets_a_filter_that_allows_all() -> None:
+    assert len(program("riscv64")) == 8
+    assert len(program("x86_64")) == 8 * (3 + 6 + 2)
+
+
+def test_suppressing_the_initramfs_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    initramfs.suppress(tmp_path)
+    plugin = tmp_path / "etc/kernel/install.d/50-dracut.install"
+    assert plugin.readlink() == Path("/dev/null")
+    initramfs.allow(tmp_path)
+    assert list((tmp_path / "etc").iterdir()) == []
+
+
+def rule(**check: object) -> Rule:
+    return Rule.model_validate({"id": "test.rule", "title": "t", "rationale": "r", "seal": True,
+                                "check": check})
+
+
+def test_sealing_makes_rules_true(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "var/log/deep").mkdir(parents=True)
+    (root / "var/log/deep/x.log").write_text("x")
+    (root / "etc").mkdir()
+    (root / "etc/machine-id").write_text("0123\n")
+    tree = Tree(root, Sandbox(root, 0))
+    seal(tree, [
+        rule(kind="absent", paths=["/var/log/**"]),
+        rule(kind="empty_file", paths=["/etc/machine-id"]),
+        rule(kind="file_content", path="/etc/motd", equals="hello\n"),
+    ])
+    assert list((root / "var/log").iterdir()) == []
+    assert (root / "etc/machine-id").read_text() == ""
+    assert (root / "etc/motd").read_text() == "hello\n"
+
+
+def test_every_sealed_rule_of_the_baseline_can_be_sealed(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    rules = load("baseline").sealed(arch="x86_64", image_format="raw", shape="disk")
+    assert len(rules) >= 5
+    seal(Tree(tmp_path, Sandbox(tmp_path, 0)), rules)
+
+
+def test_a_step_is_its_inputs_and_all_before_it() -> None:
+    first = Step("a", {"x": "1"})
+    second = Step("b", {"y": "1"}, first)
+    assert Step("b", {"y": "1"}, Step("a", {"x": "1"})).digest == second.digest
+    assert Step("b", {"y": "1"}, Step("a", {"x": "2"})).digest != second.digest
+    assert second.all_inputs() == {"y": "1", "step a": first.digest}
+
+
+def test_code_is_an_input_too() -> None:
+    assert code_digest("builder/root/seal.py") != code_digest("builder/root/labels.py")
