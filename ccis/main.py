@@ -52,7 +52,8 @@ class CommandFolder(typer.core.TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         # A group has no function whose docstring could be its help: the module's first line is.
-        command.help = command.help or (module.__doc__ or "").splitlines()[0].partition(": ")[2]
+        about = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
+        command.help = command.help or about[:1].upper() + about[1:]
         return command
 
 

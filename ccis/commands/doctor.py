@@ -28,8 +28,9 @@ def doctor(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:
-    """Check this host: rights, kernel features, space, tools; each lack with its remedy.
+    """Check whether this host is ready, and name what to do if not.
 
+    Looked at: rights, kernel features, room, tools, virtual machines.
     Exit status 3 when something lacks that every build needs. A warning costs speed or a part:
     it names which.
     """

@@ -50,7 +50,7 @@ def publish(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:
-    """Publish builds: images, checksums, signatures and an index, all changing at once.
+    """Put builds into a signed release tree, all at once.
 
     \b
     ccis publish build/CentOS-… --root public --sign-with releases@example.org

@@ -27,7 +27,9 @@ def verify(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:
-    """Check signatures, sizes, checksums and the index of a release tree; exit 1 if one fails.
+    """Check the signatures and the files of a release tree.
+
+    Exit status 1 when one file, size, checksum, signature or mark is not as it must be.
 
     Without --key or --fingerprint the key that the tree publishes is believed. That shows that
     the tree is whole, and not who made it: compare the fingerprint that is printed with one from

@@ -171,7 +171,8 @@ def test_an_unwritable_cache_fails_nothing(run_ccis: Ccis) -> None:
 ])
 def test_a_signal_ends_the_work_cleanly(tmp_path: Path, number: int, status: int) -> None:
     body = ("\n    try:\n        print('begun', flush=True)\n"
-            f"        run(['sleep', '97.{number}'])\n    finally:\n        open({str(tmp_path / 'cleaned')!r}, 'w').close()")
+            f"        run(['sleep', '97.{number}'])\n"
+            f"    finally:\n        open({str(tmp_path / 'cleaned')!r}, 'w').close()")
     process = subprocess.Popen(guarded_script(body), stdout=subprocess.PIPE, text=True,
                                stderr=subprocess.PIPE,
                                env={**os.environ, "CCIS_CACHE": str(tmp_path)})
