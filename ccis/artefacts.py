@@ -1,0 +1,75 @@
+"""What `validate` and `boot` have in common: from a folder or file to an artefact and its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host.errors import InputError
+
+if TYPE_CHECKING:
+    from images.record import BuildRecord
+    from specs.model import Spec
+    from validate.report import Report
+
+# A guest sees the same disk in both; the smaller file is read faster.
+_PREFERRED = ("qcow2", "raw")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An artefact to look at; record: of its build, if it lies beside its build.json."""
+
+    path: Path
+    record: BuildRecord | None
+    spec: Spec
+
+
+def subject_of(target: Path, image_format: str | None, spec_name: str | None) -> Subject:
+    """Return the artefact that a build's folder or a file stands for, and the spec to prove.
+
+    Raises InputError when the folder is of no build or has no such artefact.
+    """
+    from images import record as records
+    from specs.model import load
+
+    folder = target if target.is_dir() else target.parent
+    record = None
+    if target.is_dir() or (folder / records.FILE_NAME).is_file():
+        record = records.read(folder)
+    spec = load(spec_name or (record.spec if record else "baseline"))
+    if target.is_dir():
+        assert record is not None, "records.read raises when there is none"
+        made = {artefact.format: artefact.file for artefact in record.artefacts}
+        wanted = (image_format,) if image_format else _PREFERRED
+        name = next((made[each] for each in wanted if each in made), None)
+        if name is None:
+            raise InputError(f"has no artefact {' or '.join(wanted)}", where=str(folder),
+                             remedy=f"it has: {', '.join(made)}")
+        return Subject(folder / name, record, spec)
+    if not target.is_file():
+        raise InputError("there is no such file or folder", where=str(target))
+    known = record is not None and any(a.file == target.name for a in record.artefacts)
+    return Subject(target, record if known else None, spec)
+
+
+def report_text(report: Report) -> str:
+    """Return a report for people: what failed with its evidence, then the counts."""
+    lines = []
+    for result in report.results:
+        if result.status in ("failed", "unknown"):
+            mark = "FAILED " if result.fails else "should "
+            lines.append(f"{mark} {result.rule}: {result.title}")
+            lines.append(f"         found {result.found or 'nothing'}; expected {result.expected}")
+    counts = _counts([result.status for result in report.results])
+    firmware = f" ({report.firmware}, {report.accelerator})" if report.firmware else ""
+    verdict = "passed" if report.passed else "FAILED"
+    lines.append(f"{report.artefact}{firmware}: {verdict} – {counts} in {report.duration_s:.0f} s")
+    return "\n".join(lines)
+
+
+def _counts(statuses: Sequence[str]) -> str:
+    kinds = [kind for kind in ("passed", "failed", "unknown", "not-applicable") if kind in statuses]
+    return ", ".join(f"{statuses.count(kind)} {kind.replace('-', ' ')}" for kind in kinds)

@@ -1,0 +1,48 @@
+"""`ccis validate`: proves an artefact against its spec, without starting it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ccis import output
+from ccis.artefacts import report_text, subject_of
+from ccis.display import watching
+from ccis.selection import JsonOption
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def validate(
+    target: Annotated[Path, typer.Argument(help="A build's folder, or an image file.",
+                                           show_default=False)],
+    image_format: Annotated[
+        str | None, typer.Option("--format", help="Which artefact of the folder.")] = None,
+    spec: Annotated[
+        str | None, typer.Option(help="A spec's name or file.  [default: the image's own]")] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a JUnit XML report, too.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Prove an image against its spec, reading it through libguestfs.
+
+    \b
+    ccis validate build/CentOS-Stream-GenericCloud-10-20261121.0.x86_64
+    ccis validate image.qcow2 --spec baseline --json
+
+    Nothing in the image is run, and nothing of it is mounted by this host's kernel.
+    """
+    from validate.report import to_junit
+    from validate.run import validate as prove
+
+    subject = subject_of(target, image_format, spec)
+    with watching(table=False) as progress:
+        report = prove(subject.path, subject.spec, subject.record, progress)
+    if junit:
+        junit.write_text(to_junit([report]), encoding="utf-8")
+    output.report(report, lambda: report_text(report), to_json=json)
+    if not report.passed:
+        raise typer.Exit(1)
