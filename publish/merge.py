@@ -102,10 +102,13 @@ class Merged:
 
 
 def merge(
-    path: str, current: Index | None, builds: Sequence[Build], fingerprint: str, keep: int | None,
+    path: str, current: Index | None, present: Collection[str], builds: Sequence[Build],
+    fingerprint: str, keep: int | None,
 ) -> Merged:
     """Return what the folder `path` becomes when builds join what it has.
 
+    present: the names of the files that are really in it; what its index lists and somebody
+    removed is put back when its build is given.
     keep: so many of the newest builds of each series stay; None: all. Raises InputError when a
     file was published before with another content: what people may have fetched never changes.
     """
@@ -115,7 +118,7 @@ def merge(
     for build in builds:
         there = entries.get(build.record.name)
         files = {file.file: file for file in there.files} if there else {}
-        fresh = [file for file in build.entry.files if file.file not in files]
+        wanted = [file for file in build.entry.files if file.file not in present]
         for file in build.entry.files:
             known = files.get(file.file)
             if known is not None and known.sha256 != file.sha256:
@@ -124,11 +127,12 @@ def merge(
                     where=str(build.folder), why=f"published {known.sha256}, built {file.sha256}",
                     remedy="published files never change: build again, for a new build id",
                 )
-        if there is not None and not fresh:
+        if there is not None and not wanted and there.record.file in present:
             continue
-        sources |= {file.file: build.folder / file.file for file in fresh}
+        sources |= {file.file: build.folder / file.file for file in wanted}
         records[build.entry.record.file] = build.record_text
-        merged = sorted([*files.values(), *fresh], key=lambda file: file.file)
+        files |= {file.file: file for file in wanted}
+        merged = sorted(files.values(), key=lambda file: file.file)
         entries[build.record.name] = build.entry.model_copy(update={"files": merged})
     kept = _newest(list(entries.values()), keep)
     names = {entry.name for entry in kept}

@@ -112,33 +112,42 @@ def _publish(
     replace_key: bool,
 ) -> Publication:
     paths = sorted({build.public_path for build in builds})
-    plans: list[tuple[Path, Index | None, Merged]] = []
+    plans: list[_Plan] = []
     for path in paths:
         target = root / path
         _remove_leftovers(target)
         current = _current(target, path, root, signer, replace_key)
+        present = {entry.name for entry in target.iterdir()} if current else set()
         members = [build for build in builds if build.public_path == path]
-        plans.append((target, current, merge(path, current, members, signer.fingerprint, keep)))
-    entries = {file.file: file for _, _, merged in plans
-               for build in merged.index.builds for file in build.files}
-    total_bytes = sum(entries[name].size_bytes for _, _, merged in plans for name in merged.sources)
+        merged = merge(path, current, present, members, signer.fingerprint, keep)
+        changed = current != merged.index or not _names(merged.index) <= present
+        plans.append(_Plan(target, merged, changed))
+    total_bytes = sum(file.size_bytes for plan in plans for build in plan.merged.index.builds
+                      for file in build.files if file.file in plan.merged.sources)
     progress.start(_STEP, total_bytes, "bytes")
-    changing = [plan for plan in plans if plan[1] != plan[2].index]
+    changing = [plan for plan in plans if plan.changed]
     key = publish_key(signer, root / KEYS)
     copied = _Copied(progress)
     with ExitStack() as exchanges:  # all are staged and signed before the first one is exchanged
-        for target, _, merged in changing:
-            staging = exchanges.enter_context(staged_directory(target))
-            _fill(staging, target, merged, signer, copied)
+        for plan in changing:
+            staging = exchanges.enter_context(staged_directory(plan.target))
+            _fill(staging, plan.target, plan.merged, signer, copied)
     if replace_key:
         _forget_unused_keys(root)
     progress.finish(_STEP, cached=not changing)
     return Publication(root, signer.fingerprint, key, [
-        PublishedFolder(target, current != merged.index,
-                        [build.name for build in merged.index.builds],
-                        sorted(merged.sources), merged.removed)
-        for target, current, merged in plans
+        PublishedFolder(plan.target, plan.changed,
+                        [build.name for build in plan.merged.index.builds],
+                        sorted(plan.merged.sources), plan.merged.removed)
+        for plan in plans
     ])
+
+
+@dataclass(frozen=True)
+class _Plan:
+    target: Path
+    merged: Merged
+    changed: bool
 
 
 class _Copied:
@@ -208,8 +217,8 @@ def _keep(target: Path, staging: Path, name: str) -> None:
         os.link(target / name, staging / name, follow_symlinks=False)
     except FileNotFoundError as error:
         raise InputError(f"the published file {name} is missing", where=str(target),
-                         remedy="`ccis verify` tells what else is; put it back, or remove the "
-                         "folder and publish what should be in it") from error
+                         remedy="publish its build again together with this one, which puts it "
+                         "back") from error
 
 
 def _current(
@@ -253,16 +262,22 @@ def _current(
 
 def _refuse_foreign(target: Path, index: Index) -> None:
     """Never take away what somebody put into the folder: the exchange would."""
-    ours = {INDEX, INDEX_SIGNATURE, CHECKSUM}
-    for build in index.builds:
-        ours.add(build.record.file)
-        for file in build.files:
-            for name in filter(None, (file.file, file.latest_file)):
-                ours |= {name, name + SUM_SUFFIX}
+    ours = _names(index)
     foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in ours)
     if foreign:
         raise InputError(f"{foreign[0]} is in the release folder and not part of the release",
                          where=str(target / foreign[0]), remedy="move it elsewhere")
+
+
+def _names(index: Index) -> set[str]:
+    """Return the names of all files in the folder of an index."""
+    names = {INDEX, INDEX_SIGNATURE, CHECKSUM}
+    for build in index.builds:
+        names.add(build.record.file)
+        for file in build.files:
+            for name in filter(None, (file.file, file.latest_file)):
+                names |= {name, name + SUM_SUFFIX}
+    return names
 
 
 def _remove_leftovers(target: Path) -> None:

@@ -221,6 +221,21 @@ def test_a_file_that_changed_since_its_build_is_refused_by_name(
     assert not list((root / IMAGES).parent.glob(".images.*"))
 
 
+def test_publishing_again_puts_back_what_was_removed(
+    root: Path, make_build: MakeBuild, put: Publish,
+) -> None:
+    """The way back after `ccis verify` found a damaged file: remove it, publish its build."""
+    older, newer = make_build("20261120.0"), make_build("20261121.0")
+    put(older, newer)
+    for name in ("CHECKSUM", "CentOS-Stream-GenericCloud-10-20261120.0.x86_64.qcow2",
+                 "CentOS-Stream-GenericCloud-10-latest.x86_64.qcow2.SHA256SUM"):
+        (root / IMAGES / name).unlink()
+    with pytest.raises(InputError, match=r"20261120\.0\.x86_64\.qcow2 is missing"):
+        put(newer)
+    assert put(newer, older).folders[0].changed
+    assert verify(root).ok
+
+
 def test_a_missing_artefact_is_refused_by_name(
     root: Path, make_build: MakeBuild, put: Publish,
 ) -> None:
