@@ -1,0 +1,73 @@
+"""What a maker may use: the release, the Debian packages at hand, a scratch folder."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.deb import read_deb
+from rehearsal.model import PackagedFile
+
+
+@dataclass(frozen=True)
+class Making:
+    """The surroundings of one conversion.
+
+    release: the major version, "10" or "9"; for packages that all releases share it is unused.
+    debs: Debian name → file. key: the public key, armoured. base_folders: those that the
+    `filesystem` package owns, so that no other has to.
+    """
+
+    release: str
+    debs: Mapping[str, Path]
+    scratch: Path
+    key: str
+    base_folders: frozenset[str]
+
+    def text(self, template: str) -> str:
+        """Fill in what depends on the release or the kernel: @RELEASE@, @DBPATH@, @KEY@, @KVER@."""
+        dbpath = "/usr/lib/sysimage/rpm" if self.release == "10" else "/var/lib/rpm"
+        return (template.replace("@RELEASE@", self.release).replace("@DBPATH@", dbpath)
+                .replace("@KEY@", self.key).replace("@KVER@", self.kernel))
+
+    @property
+    def kernel(self) -> str:
+        """Return the version of the kernel, as uname(1) says it."""
+        names = (deb.removeprefix("linux-image-") for deb in self.debs
+                 if deb.startswith("linux-image-"))
+        return next((name for name in names if name[0].isdigit()), "")
+
+    def unpack(self, deb: str, prefix: str) -> Path:
+        """Write those files of a Debian package that lie below `prefix` into the scratch folder.
+
+        Returns the folder that stands for `/`.
+        """
+        root = self.scratch / deb
+        for file in read_deb(self.debs[deb]):
+            if file.is_regular and file.path.startswith(prefix):
+                target = root / file.path.lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.content)
+        return root
+
+
+def regular(path: str, content: bytes, mode: int = 0o644) -> PackagedFile:
+    """Return a regular file that is root's."""
+    return PackagedFile(path, stat.S_IFREG | mode, content)
+
+
+def collect(root: Path, below: str) -> list[PackagedFile]:
+    """Return the files, folders and links under `root/below`, as root's, with their modes."""
+    found = []
+    for path in sorted((root / below.lstrip("/")).rglob("*")):
+        status = path.lstat()
+        where = "/" + str(path.relative_to(root))
+        content = b""
+        if path.is_symlink():
+            content = str(path.readlink()).encode()
+        elif path.is_file():
+            content = path.read_bytes()
+        found.append(PackagedFile(where, status.st_mode, content))
+    return found
