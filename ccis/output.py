@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -22,6 +22,9 @@ from host.errors import CcisError, ProgramError, from_os_error
 
 BUG_STATUS = 70
 """EX_SOFTWARE of sysexits.h: the fault is ours, not the input's, the host's or a mirror's."""
+
+GRACE_S = 20.0
+"""How long a signal lets us clean up; removing a root tree takes a few seconds."""
 
 TAIL_LINES = 15
 _logger = logging.getLogger("ccis.run")
@@ -73,18 +76,33 @@ def _plain(value: Any) -> object:
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind the program, so that it cleans up, and end it with 128+n.
+    """Let Ctrl-C, SIGTERM and SIGHUP unwind the program, so that it cleans up; status 128+n.
 
-    Later ones are ignored meanwhile: whoever can't wait has SIGKILL, which leaves nothing either.
+    A second signal, or GRACE_S seconds of cleaning up, end it at once: work in other threads can't
+    be unwound. Programs that we started die with us, and the next run sweeps what is left, as it
+    does after SIGKILL.
     """
+    unwinding = False
+
+    def end(number: int) -> NoReturn:
+        note("ccis: ended without cleaning up; the next run will")
+        os._exit(128 + number)
+
     def unwind(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)
+        nonlocal unwinding
+        if unwinding:
+            end(number)
+        unwinding = True
+        signal.signal(signal.SIGALRM, lambda _number, _frame: end(number))
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # nohup's wish that a closed terminal end nothing is respected.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, unwind)
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, unwind)
 
 
 def guarded(work: Callable[[], object]) -> int:

@@ -175,7 +175,9 @@ def test_a_signal_ends_the_work_cleanly(tmp_path: Path, number: int, status: int
             f"    finally:\n        open({str(tmp_path / 'cleaned')!r}, 'w').close()")
     process = subprocess.Popen(guarded_script(body), stdout=subprocess.PIPE, text=True,
                                stderr=subprocess.PIPE,
-                               env={**os.environ, "CCIS_CACHE": str(tmp_path)})
+                               env={**os.environ, "CCIS_CACHE": str(tmp_path)},
+                               # A shell's background job, as CI may run us, ignores SIGINT.
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     time.sleep(0.3)
@@ -186,6 +188,26 @@ def test_a_signal_ends_the_work_cleanly(tmp_path: Path, number: int, status: int
     assert "Traceback" not in said
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert f"sleep 97.{number}" not in listing.stdout
+
+
+def test_work_in_other_threads_can_t_hold_up_a_signal(tmp_path: Path) -> None:
+    """Two machines booting at once, say: nobody waits minutes for them after a SIGTERM."""
+    body = ("output.GRACE_S = 1\n    from concurrent.futures import ThreadPoolExecutor\n"
+            "    with ThreadPoolExecutor() as pool:\n"
+            "        waiting = [pool.submit(run, ['sleep', '98.5']) for _ in range(2)]\n"
+            "        print('begun', flush=True)\n        [each.result() for each in waiting]")
+    process = subprocess.Popen(guarded_script(body), stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.PIPE,
+                               env={**os.environ, "CCIS_CACHE": str(tmp_path)})
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    time.sleep(0.5)
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert "sleep 98.5" not in listing.stdout
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure_of_ours(tmp_path: Path) -> None:
