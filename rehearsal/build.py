@@ -67,7 +67,8 @@ def build(
     with tempfile.TemporaryDirectory(
         dir=root, prefix=".rehearsal-build.", ignore_cleanup_errors=True,
     ) as scratch:
-        making = Making(release, dict(debs), Path(scratch), public_key(home), base)
+        making = Making(release, dict(debs), Path(scratch), public_key(home), base,
+                        table.folders())
         with ProcessPoolExecutor(
             os.cpu_count(), multiprocessing.get_context("spawn"), _die_with_parent,
         ) as workers:
@@ -87,7 +88,8 @@ def _make(
     job: Job, debs: Mapping[str, Path], table: Table, making: Making, home: Path, target: Path,
 ) -> None:
     scratch = Path(tempfile.mkdtemp(dir=making.scratch, prefix=f"{job.name}."))
-    own = Making(making.release, making.debs, scratch, making.key, making.base_folders)
+    own = Making(making.release, making.debs, scratch, making.key, making.base_folders,
+                 making.folders)
     try:
         package = convert(job, debs, table, own)
     except InputError:

@@ -46,6 +46,7 @@ def convert(job: Job, debs: Mapping[str, Path], table: Table, making: Making) ->
     for file in bytecode.compiled(list(by_path.values())):
         by_path.setdefault(file.path, file)
     _own_parents(by_path, newest)
+    _agree_on_folders(by_path, making)
     if job.name != "filesystem":
         by_path = {path: file for path, file in by_path.items()
                    if not (file.is_folder and path in making.base_folders)}
@@ -197,3 +198,10 @@ def _own_parents(files: dict[str, PackagedFile], mtime_s: int) -> None:
         while parent and parent not in files:
             files[parent] = PackagedFile(parent, stat.S_IFDIR | 0o755, mtime_s=mtime_s)
             parent = parent.rpartition("/")[0]
+
+
+def _agree_on_folders(files: dict[str, PackagedFile], making: Making) -> None:
+    """Give folders that the table speaks of the same attributes in all packages: rpm insists."""
+    for path, file in files.items():
+        if file.is_folder and path in making.folders:
+            files[path] = with_attributes(file, making.folders[path])

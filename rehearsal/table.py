@@ -85,6 +85,11 @@ class Table(BaseModel):
         """Return the folder of extra files of a package (it need not exist)."""
         return FOLDER / "files" / name
 
+    def folders(self) -> dict[str, str]:
+        """Return every folder that an entry names, with its attributes."""
+        return {path: attributes for entry in self.entries.values()
+                for path, attributes in entry.folders.items()}
+
 
 @cache
 def load_table(folder: Path = FOLDER / "packages") -> Table:

@@ -17,7 +17,8 @@ class Making:
 
     release: the major version, "10" or "9"; for packages that all releases share it is unused.
     debs: Debian name → file. key: the public key, armoured. base_folders: those that the
-    `filesystem` package owns, so that no other has to.
+    `filesystem` package owns, so that no other has to. folders: the attributes of every folder
+    that the table names.
     """
 
     release: str
@@ -25,6 +26,7 @@ class Making:
     scratch: Path
     key: str
     base_folders: frozenset[str]
+    folders: Mapping[str, str]
 
     def text(self, template: str) -> str:
         """Fill in what depends on the release or the kernel: @RELEASE@, @DBPATH@, @KEY@, @KVER@."""
