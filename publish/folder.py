@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from publish.sparse import pieces
+
 _CHUNK_BYTES = 1 << 20
 _SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -68,11 +70,10 @@ class Folder:
     def sha256(self, name: str, on_bytes: Callable[[int], None]) -> str:
         """Return the SHA-256 of a file; on_bytes: called with the size of each piece read."""
         digest = hashlib.sha256()
-        buffer = bytearray(_CHUNK_BYTES)
         with self._opened(name) as descriptor:
-            while count := os.readv(descriptor, [buffer]):
-                digest.update(memoryview(buffer)[:count])
-                on_bytes(count)
+            for _, piece, _ in pieces(descriptor, os.fstat(descriptor).st_size):
+                digest.update(piece)
+                on_bytes(len(piece))
         return digest.hexdigest()
 
     @contextmanager
