@@ -165,11 +165,11 @@ def disk_in_sight(tree: Tree, layout: Layout) -> Iterator[Tree]:
     if inside is None:
         yield tree
         return
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix="-grub2-probe") as script:
-        script.write(probe_script(layout))
-        script.flush()
-        Path(script.name).chmod(0o755)
-        binds = {**tree.sandbox.binds, inside: Path(script.name)}
+    with tempfile.TemporaryDirectory() as folder:  # a script open for writing can't be run
+        script = Path(folder) / "grub2-probe"
+        script.write_text(probe_script(layout), encoding="utf-8")
+        script.chmod(0o755)
+        binds = {**tree.sandbox.binds, inside: script}
         yield replace(tree, sandbox=replace(tree.sandbox, binds=binds))
 
 

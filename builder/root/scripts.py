@@ -34,12 +34,12 @@ def run_post(tree: Tree, kickstart: Kickstart, layout: Layout, progress: Progres
 
 def _run(tree: Tree, script: Script, progress: Progress) -> None:
     progress.advance("scripts", 0, f"%post at {script.where}")
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(script.text)
-        file.flush()
-        Path(file.name).chmod(0o700)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "script"
+        file.write_text(script.text, encoding="utf-8", errors="surrogateescape")
+        file.chmod(0o700)
         sandbox = replace(
-            tree.sandbox, binds={**tree.sandbox.binds, _INSIDE: Path(file.name)},
+            tree.sandbox, binds={**tree.sandbox.binds, _INSIDE: file},
         )
         done = sandbox.run(
             [*script.interpreter.split(), _INSIDE], check=False, timeout_s=TIMEOUT_S,
