@@ -1,0 +1,76 @@
+"""A BIOS starts GRUB from what embed.py wrote, and GRUB reads the file systems: under QEMU."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from disk_trees import EPOCH, hybrid_layout
+
+from builder.disk import direct
+from builder.disk.embed import boot_patches
+from builder.disk.model import Table
+from host.mounts import private_mounts
+from host.progress import Silent
+
+pytestmark = pytest.mark.integration
+
+GRUB = Path("/usr/lib/grub/i386-pc")
+MODULES = [
+    "biosdisk", "part_gpt", "part_msdos", "xfs", "ext2", "fat", "serial", "terminal", "echo", "cat",
+    "configfile", "normal",
+]
+
+
+@pytest.mark.parametrize("table", ["gpt", "msdos"])
+def test_a_bios_starts_grub_and_grub_reads_the_root(table: Table, tmp_path: Path) -> None:
+    private_mounts()
+    layout = hybrid_layout(table=table)
+    boot, esp = layout.at("/boot"), layout.at("/boot/efi")
+    assert boot is not None and esp is not None
+    tree = tmp_path / "tree"
+    for name, text in {
+        "etc/said": "read from xfs", "boot/said": "read from ext4",
+        "boot/efi/said": "read from fat",
+    }.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text + "\n")
+    (tmp_path / "early.cfg").write_text(
+        "serial --unit=0 --speed=115200\nterminal_output serial\n"
+        f"cat (hd0,{table}{layout.root.number})/etc/said\n"
+        f"cat (hd0,{table}{boot.number})/said\ncat (hd0,{table}{esp.number})/said\n"
+        "echo that was all\n",
+    )
+    core = tmp_path / "core.img"
+    subprocess.run([
+        "grub-mkimage", "-O", "i386-pc", "-d", GRUB, "-o", core, "-p", "/grub",
+        "-c", tmp_path / "early.cfg", *MODULES,
+    ], check=True)
+    patches = boot_patches(layout, (GRUB / "boot.img").read_bytes(), core.read_bytes())
+    image = tmp_path / "disk.raw"
+    direct.write(layout, tree, patches, image, EPOCH, Silent())
+    said = serial_output(image, until="that was all", timeout_s=120)
+    assert "read from xfs" in said
+    assert "read from ext4" in said
+    assert "read from fat" in said
+
+
+def serial_output(image: Path, until: str, timeout_s: float) -> str:
+    """Start a PC with this disk and return what its serial port says up to a word."""
+    log = image.with_suffix(".log")
+    with log.open("wb") as stream, subprocess.Popen([
+        "qemu-system-x86_64", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults",
+        "-serial", "stdio", "-no-reboot", "-snapshot", "-drive", f"file={image},format=raw",
+    ], stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT) as machine:
+        deadline = time.monotonic() + timeout_s
+        try:
+            while time.monotonic() < deadline and machine.poll() is None:
+                text = log.read_text(errors="replace")
+                if until in text:
+                    return text
+                time.sleep(0.1)
+        finally:
+            machine.kill()
+    pytest.fail(f"{until!r} did not come; the serial port said: {log.read_text(errors='replace')}")
