@@ -66,17 +66,20 @@ def open_appliance(
     with _scratch() as folder:
         try:
             _configure(g, tail, folder, mark, memory_mib, network)
-            for drive in drives:
+            for number, drive in enumerate(drives):
                 g.add_drive_opts(
                     str(drive.path), format=drive.format, readonly=int(readonly),
                     **({} if readonly else {"cachemode": "unsafe"}),
                 )
+                if not readonly:
+                    # QEMU would stop the guest when the host's disk is full, and wait for room.
+                    g.config("-set", f"drive.hd{number}.werror=report")
             watchdog.start()
             _launch(g, tail)
             yield g
             if not readonly:
                 g.shutdown()  # flushes; an error here is an error of the image
-        except RuntimeError as error:
+        except (RuntimeError, HostError) as error:
             if late.is_set():
                 raise HostError(
                     f"the libguestfs appliance did not end its work within {timeout_s:.0f} s",

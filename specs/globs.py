@@ -83,7 +83,7 @@ def _part(part: str, pattern: str) -> str:
             if end < 0:
                 raise ValueError(f"{pattern!r}: [ without ]")
             inside = part[position:end].replace("\\", "\\\\")
-            text += "[" + ("^" + inside[1:] if inside[0] == "!" else inside) + "]"
+            text += "(?!/)[" + ("^" + inside[1:] if inside[0] == "!" else inside) + "]"
             position = end + 1
         else:
             text += re.escape(letter)

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ def started(
         emulator.program, "-nodefaults", "-no-user-config", "-display", "none",
         "-machine", emulator.machine, *(["-accel", "kvm", "-cpu", "host"] if kvm else
                                         ["-accel", "tcg,thread=multi", "-cpu", "max"]),
+        "-uuid", str(uuid.uuid4()),  # or every guest would have the same, and a machine id of it
         "-smp", str(min(2, os.cpu_count() or 1)), "-m", str(MEMORY_MIB),
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
         "-drive", f"if=none,id=disk,file={overlay},format=qcow2,cache=unsafe,discard=unmap",

@@ -1,0 +1,124 @@
+"""Guests that do not come up: noticed from the console, ended, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from host.errors import CheckFailedError
+from host.progress import Silent
+from specs.model import Firmware, load
+from tests.validate.disks import talking_disk
+from validate.boot.console import Console
+from validate.boot.run import boot
+from validate.boot.seed import make_seed
+
+
+def console_of(folder: Path, text: bytes) -> Console:
+    reading, writing = os.pipe()
+    os.write(writing, text)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        console = Console(pipe, folder / "serial.log", "ready-1")
+        console.join()
+    return console
+
+
+@pytest.mark.parametrize(("line", "meaning"), [
+    (b"[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs\n", "panicked"),
+    (b"You are in emergency mode. After logging in, type\n", "emergency"),
+    (b"Warning: Could not boot.\n", "initramfs"),
+    (b"grub rescue> ", "GRUB"),
+    (b"UEFI Interactive Shell v2.2\n", "UEFI"),
+])
+def test_a_failed_boot_is_known_by_its_words(tmp_path: Path, line: bytes, meaning: str) -> None:
+    assert meaning in str(console_of(tmp_path, b"Linux version 6\n" + line).fatal)
+
+
+def test_a_good_boot_is_not_taken_for_a_failed_one(tmp_path: Path) -> None:
+    console = console_of(
+        tmp_path, b"[ 1.0] panic=30 on the command line\r\n[  OK  ] Reached target Multi-User\n"
+        b"cloud-init[5]: ready-1\n")
+    assert console.fatal is None
+    assert console.ready.is_set()
+
+
+def test_host_keys_are_read_from_the_console(tmp_path: Path) -> None:
+    console = console_of(
+        tmp_path, b"-----BEGIN SSH HOST KEY KEYS-----\r\nssh-ed25519 AAAA+/= root@x\r\n"
+        b"[   9.1] noise\n-----END SSH HOST KEY KEYS-----\nssh-rsa BBBB not-a-host-key\n")
+    assert console.host_keys == ["ssh-ed25519 AAAA+/="]
+
+
+def test_the_console_is_bounded_and_without_escapes(tmp_path: Path) -> None:
+    console = console_of(tmp_path, b"\x1b[1;31mred\x1b[0m\n" + b"x" * 50_000)
+    assert console.tail[0] == "red"
+    assert all(len(line) <= 4096 for line in console.tail)
+
+
+def test_the_seed_is_a_nocloud_disk(tmp_path: Path) -> None:
+    seed = make_seed(tmp_path)
+    listed = subprocess.run(
+        ["xorriso", "-indev", str(seed.iso), "-find", "/", "-type", "f"],
+        capture_output=True, text=True, check=True)
+    assert "'/meta-data'" in listed.stdout
+    assert "'/user-data'" in listed.stdout
+    assert seed.iso.read_bytes()[32808:32814].lower() == b"cidata"
+    assert seed.private_key.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.integration
+def test_a_panic_ends_the_boot_at_once(tmp_path: Path) -> None:
+    disk = talking_disk(tmp_path / "panic.raw", "Kernel panic - not syncing: no init\n")
+    started = time.monotonic()
+    with pytest.raises(CheckFailedError) as caught:
+        boot(disk, "bios", load("baseline"), None, Silent(), limit_s=120)
+    assert time.monotonic() - started < 60
+    assert "the kernel panicked" in caught.value.what
+    assert "not syncing: no init" in str(caught.value.why)
+
+
+@pytest.mark.integration
+def test_a_hanging_boot_ends_with_its_last_words(tmp_path: Path) -> None:
+    disk = talking_disk(tmp_path / "hang.raw", "waiting for godot\n")
+    log = tmp_path / "serial.log"
+    with pytest.raises(CheckFailedError) as caught:
+        boot(disk, "bios", load("baseline"), None, Silent(), limit_s=15, keep_log=log)
+    assert "not done after 15 s" in caught.value.what
+    assert "waiting for godot" in str(caught.value.why)
+    assert b"waiting for godot" in log.read_bytes()
+
+
+@pytest.mark.integration
+def test_uefi_without_a_loader_is_named(tmp_path: Path) -> None:
+    disk = talking_disk(tmp_path / "none.raw", "never run by UEFI\n")
+    with pytest.raises(CheckFailedError, match="boot uefi"):
+        boot(disk, "uefi", load("baseline"), None, Silent(), limit_s=45)
+
+
+@pytest.mark.integration
+def test_two_boots_at_once_do_not_meet_and_leave_nothing(tmp_path: Path) -> None:
+    said: dict[Firmware, str] = {}
+
+    def start(firmware: Firmware) -> None:
+        disk = talking_disk(tmp_path / f"{firmware}.raw", "Kernel panic - not syncing\n")
+        try:
+            boot(disk, firmware, load("baseline"), None, Silent(), limit_s=30)
+        except CheckFailedError as error:
+            said[firmware] = str(error)
+
+    threads = [threading.Thread(target=start, args=(one,)) for one in ("bios", "uefi")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "panicked" in said["bios"]
+    assert "boot uefi" in said["uefi"]
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert not [line for line in running.splitlines()
+                if "ccis-boot-" in line and str(tmp_path) in line]

@@ -1,0 +1,125 @@
+"""The listing of an image as data, links inside it, and what a report says of it."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from host.errors import InputError
+from specs.kinds import KINDS
+from specs.model import Rule
+from tests.validate.small_views import Link, tree_of
+from validate.fstab import parse as parse_fstab
+from validate.registry import Finding, proven_kinds, verdict
+from validate.report import Report, result, to_json, to_junit
+from validate.tree import parse
+
+LISTING = (
+    b"d\x00755\x000\x000\x004096\x00u:r:root_t:s0\x00\x00\x00"
+    b"f\x004755\x001\x002\x0010\x00\x00a\nb\xff\x00\x00"
+    b"l\x00777\x000\x000\x001\x00u:r:etc_t:s0\x00l\x00a\nb\xff\x00"
+)
+
+
+def test_a_listing_becomes_a_tree_whatever_the_names_are() -> None:
+    tree = parse(LISTING)
+    file = tree.get("/a\nb\udcff")
+    assert file is not None
+    assert (file.permissions, file.uid, file.gid, file.size_bytes) == ("4755", 1, 2, 10)
+    assert file.selinux_type == ""
+    assert tree.resolve("/l") == file
+    root = tree.get("/")
+    assert root is not None
+    assert (root.selinux_type, root.is_folder) == ("root_t", True)
+
+
+@pytest.mark.parametrize("listing", [LISTING[:-1], LISTING[:-20], b"f\0x\0y\0z\0\0\0a\0\0"])
+def test_a_broken_listing_is_an_input_error(listing: bytes) -> None:
+    with pytest.raises(InputError, match="listing"):
+        parse(listing)
+
+
+@pytest.mark.parametrize(("path", "end"), [
+    ("/bin/sh", "/usr/bin/bash"),
+    ("/abs", "/usr/bin/bash"),
+    ("/up", "/usr/bin/bash"),
+    ("/usr/bin/../bin/./sh", "/usr/bin/bash"),
+    ("/loop", None), ("/gone", None), ("/usr/bin/bash/x", None),
+])
+def test_links_are_followed_inside_the_image_only(path: str, end: str | None) -> None:
+    tree, _ = tree_of({
+        "/usr/bin/bash": "x", "/usr/bin/sh": Link("bash"), "/bin": Link("usr/bin"),
+        "/abs": Link("/bin/sh"), "/up": Link("../../../usr/bin/sh"),
+        "/loop": Link("loop"), "/gone": Link("/etc/passwd"),
+    })
+    found = tree.resolve(path)
+    assert (found.path if found else None) == end
+
+
+def test_a_chain_of_links_has_an_end() -> None:
+    tree, _ = tree_of({f"/l{number}": Link(f"l{number + 1}") for number in range(500)})
+    assert tree.resolve("/l0") is None
+
+
+def test_fstab_is_read_as_mount_does() -> None:
+    lines = parse_fstab("# c\nUUID=a / xfs\nbroken\n/dev/sda1 /a\\040b ext4 ro,noatime 0 0\n")
+    assert [(one.tag, one.value, one.mountpoint, one.options) for one in lines] == [
+        ("UUID", "a", "/", ("defaults",)), ("", "/dev/sda1", "/a b", ("ro", "noatime"))]
+
+
+def test_every_kind_of_check_has_a_proof() -> None:
+    assert proven_kinds() == set(KINDS.values())
+
+
+def rule(severity: str) -> Rule:
+    return Rule.model_validate({
+        "id": "a.b", "title": "t", "rationale": "r", "severity": severity,
+        "check": {"kind": "absent", "paths": ["/a"]}})
+
+
+def report(*results: tuple[str, bool | None]) -> Report:
+    return Report(
+        artefact="x.qcow2", spec="baseline", duration_s=1,
+        results=[result(rule(severity), Finding(ok, "f", "e")) for severity, ok in results])
+
+
+def test_a_missed_must_fails_a_report_and_a_missed_should_does_not() -> None:
+    assert report(("must", True), ("should", False), ("must", None)).passed
+    assert not report(("must", True), ("must", False)).passed
+    assert len(report(("must", True), ("should", False)).warnings) == 1
+
+
+def test_a_report_that_looked_at_nothing_is_no_pass() -> None:
+    assert not report().passed
+    assert not report(("must", None)).passed
+
+
+def test_unknown_fails_as_failed_does() -> None:
+    unknown = result(rule("must"), Finding(False, "f", "e"), status="unknown")
+    assert unknown.fails
+
+
+def test_json_and_junit_say_the_same() -> None:
+    one = report(("must", True), ("must", False), ("should", False))
+    data = json.loads(to_json(one))
+    assert data["passed"] is False
+    assert [entry["status"] for entry in data["results"]] == ["passed", "failed", "failed"]
+    suite = ET.fromstring(to_junit([one]).encode())[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    assert len(suite.findall("testcase/skipped")) == 1
+
+
+def test_text_out_of_an_image_is_made_harmless() -> None:
+    bad = result(rule("must"), Finding(False, "a\x1b[31m\udcff\x00" + "x" * 9000, "e"))
+    assert "\x1b" not in bad.found
+    assert len(bad.found) < 2100
+    ET.fromstring(to_junit([Report(
+        artefact="x", spec="s", duration_s=0, results=[bad])]).encode())
+
+
+def test_a_verdict_shows_the_first_few() -> None:
+    found = verdict([str(number) for number in range(100)], "good", "e")
+    assert found.ok is False
+    assert "and 88 more" in found.found
