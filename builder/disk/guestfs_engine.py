@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import shlex
 import shutil
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +27,6 @@ name = "guestfs"
 
 _DISK = "/dev/sda"
 _TIMEOUT_S = 1800.0
-_WATCH_EVERY_S = 1.0
 
 
 def unfit(layout: Layout) -> str | None:
@@ -55,7 +51,6 @@ def write(
             open_appliance(
                 [Drive(destination, "raw")], readonly=False, timeout_s=_TIMEOUT_S,
             ) as g,
-            _guarded_against_full_disk(g, destination),
         ):
             device = _kernels_name(g)
             _shell(g, [*SFDISK, device], stdin=sfdisk_script(layout))
@@ -160,28 +155,3 @@ def _explained(destination: Path) -> Iterator[None]:
             "writing the disk in the libguestfs appliance failed", why=str(error),
             remedy="try --engine direct, or see `ccis doctor`",
         ) from error
-
-
-@contextmanager
-def _guarded_against_full_disk(g: GuestFS, destination: Path) -> Iterator[None]:
-    """Kill QEMU when the disk below the image runs full.
-
-    QEMU would stop the guest and wait for somebody to make room (werror=enospc).
-    """
-    ended = threading.Event()
-    pid = g.get_pid()
-
-    def watch() -> None:
-        while not ended.wait(_WATCH_EVERY_S):
-            if is_scarce(destination):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()

@@ -33,16 +33,16 @@ def punch_zeroes(path: Path, start_bytes: int = 0, size_bytes: int | None = None
 
 
 def _zero_runs(descriptor: int, start_bytes: int, end_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield first and end offset of each run of zeroes inside what the file holds as data."""
+    """Yield first and end offset of each run of zeroes: written, reserved or holes already."""
     offset = start_bytes
     while offset < end_bytes:
-        try:
-            offset = os.lseek(descriptor, offset, os.SEEK_DATA)
-            hole = min(os.lseek(descriptor, offset, os.SEEK_HOLE), end_bytes)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # no data behind this offset
-                return
-            raise
+        data = _next_data(descriptor, offset, end_bytes)
+        if data > offset:  # blocks that are reserved but unwritten, or nothing at all
+            yield offset, data
+        offset = data
+        if offset == end_bytes:
+            return
+        hole = min(os.lseek(descriptor, offset, os.SEEK_HOLE), end_bytes)
         run_start: int | None = None
         while offset < hole:
             size = min(len(_CHUNK), hole - offset)
@@ -55,6 +55,15 @@ def _zero_runs(descriptor: int, start_bytes: int, end_bytes: int) -> Iterator[tu
             offset += size
         if run_start is not None:
             yield run_start, hole
+
+
+def _next_data(descriptor: int, offset: int, end_bytes: int) -> int:
+    try:
+        return min(os.lseek(descriptor, offset, os.SEEK_DATA), end_bytes)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # no data behind this offset
+            return end_bytes
+        raise
 
 
 def _pages(chunk: bytes) -> Iterator[tuple[int, bool]]:

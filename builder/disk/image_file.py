@@ -11,8 +11,9 @@ from pathlib import Path
 from builder.disk.model import Layout
 from host.errors import HostError, ProgramError, from_os_error
 
-# A disk with less than this left is taken to be the cause of an otherwise nameless I/O error.
-_SCARCE_BYTES = 4 << 20
+# A disk with less than this left is taken to be the cause of an otherwise nameless I/O error: a
+# single request, such as for the log of an xfs, can be for 64 MiB.
+_SCARCE_BYTES = 64 << 20
 
 
 @contextmanager
