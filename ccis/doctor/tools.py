@@ -59,8 +59,8 @@ _OPTIONAL: Mapping[str, Mapping[str, Source]] = {
         f"qemu-system-{platform.machine()}": Source("qemu-system-x86", "qemu-kvm"),
     },
     "rehearsal": {"apt-get": Source("apt", "apt (Debian only)"),
-                  "createrepo_c": Source("createrepo-c", "createrepo_c")},
-    "%pre scripts that partition": {"sgdisk": _same("gdisk"), "parted": _same("parted")},
+                  "createrepo_c": Source("createrepo-c", "createrepo_c"),
+                  "semodule": _same("policycoreutils")},
 }
 
 _MODULES: Mapping[str, Source] = {
