@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import secrets
-import shutil
 import signal
 import threading
 from collections import deque
@@ -18,8 +17,7 @@ from typing import Any, Literal
 
 from host.errors import HostError
 from host.kvm import host_kernels, kvm_works
-from host.locks import try_lock
-from host.places import cache_folder
+from host.scratch import scratch_folder
 
 log = logging.getLogger("ccis.appliance")
 
@@ -63,7 +61,7 @@ def open_appliance(
 
     watchdog = threading.Timer(timeout_s, kill)
     watchdog.daemon = True
-    with _scratch() as folder:
+    with scratch_folder("appliance") as folder:
         try:
             _configure(g, tail, folder, mark, memory_mib, network)
             for number, drive in enumerate(drives):
@@ -146,30 +144,6 @@ def _launch(g: GuestFS, tail: deque[str]) -> None:
             why="; ".join([str(error), *said[-3:]]),
             remedy="run libguestfs-test-tool, or see `ccis doctor`",
         ) from error
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """Yield a folder for libguestfs's overlays; those of killed processes are swept first."""
-    home = cache_folder() / "appliance"
-    home.mkdir(parents=True, exist_ok=True)
-    for lock in home.glob("*.lock"):
-        descriptor = try_lock(lock)
-        if descriptor is not None:
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            lock.unlink(missing_ok=True)
-            os.close(descriptor)
-    folder = home / secrets.token_hex(4)
-    guard = folder.with_suffix(".lock")
-    descriptor = try_lock(guard)
-    assert descriptor is not None
-    try:
-        folder.mkdir(mode=0o700)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        guard.unlink(missing_ok=True)
-        os.close(descriptor)
 
 
 def _kill_marked(mark: str) -> None:

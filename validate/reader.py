@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import base64
 import posixpath
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 from host.appliance import Drive, GuestFS, open_appliance
 from host.errors import InputError
+from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate.artefact import ArtefactFacts
 from validate.disk import BIOS_BOOT, MBR_PURPOSES, DiskFacts, FileSystem, Partition
@@ -209,13 +208,12 @@ def _packages(g: GuestFS, tree: Tree, folder: str) -> list[Installed]:
     files = [one for one in tree.children(folder) if one.is_file]
     if sum(one.size_bytes for one in files) > DATABASE_BYTES_MAX:
         raise InputError("the image's rpm database is larger than any of ours would be")
-    with tempfile.TemporaryDirectory(prefix="ccis-rpmdb-") as name:
-        copy = Path(name, "db")
+    with scratch_folder("rpmdb") as scratch:
+        copy = scratch / "db"
         copy.mkdir(mode=0o700)
         for one in files:
             with _blamed(g):
                 g.download(one.path, str(copy / posixpath.basename(one.path)))
-        Path(name).chmod(0o711)
         return query(copy)
 
 

@@ -54,17 +54,13 @@ def query(folder: Path) -> list[Installed]:
     folder: holds nothing but the database's files; given to `nobody` for the time of the query.
     Raises InputError when rpm can't read it, HostError when the host lacks bwrap or rpm.
     """
-    prefix: list[str] = []
     if os.geteuid() == 0:
-        os.chown(folder, NOBODY, NOBODY)
-        for path in folder.iterdir():
+        for path in (folder, *folder.iterdir()):
             os.chown(path, NOBODY, NOBODY)
-        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                  "--no-new-privs", "--"]
     try:
         done = run(
-            [*prefix, "prlimit", f"--as={_MEMORY_BYTES}", f"--cpu={_QUERY_S}", "--",
-             *_sandbox(folder), "rpm", "--dbpath", "/db", "-qa", "--qf", _FORMAT],
+            ["prlimit", f"--as={_MEMORY_BYTES}", f"--cpu={_QUERY_S}", "--", *_sandbox(folder),
+             "rpm", "--dbpath", "/db", "-qa", "--qf", _FORMAT],
             timeout_s=_QUERY_S, cwd=Path("/"),
         )
     except ProgramError as error:
@@ -75,16 +71,25 @@ def query(folder: Path) -> list[Installed]:
 
 
 def _sandbox(folder: Path) -> list[str]:
-    words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+    words = ["bwrap", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
              "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",  # noqa: S108
              "--clearenv", "--setenv", "PATH", "/usr/bin", "--setenv", "LC_ALL", "C.UTF-8",
-             "--bind", str(folder), "/db", "--chdir", "/db"]
+             "--bind", str(folder), "/db", "--chdir", "/"]
     for name in ("bin", "sbin", "lib", "lib64"):
         if Path("/", name).is_symlink():
             words += ["--symlink", f"usr/{name}", f"/{name}"]
         elif Path("/", name).is_dir():
             words += ["--ro-bind", f"/{name}", f"/{name}"]
-    return [*words, "--"]
+    if os.geteuid() != 0:
+        return [*words, "--unshare-all", "--"]
+    # Root needs no user namespace, and leaves its rights behind once the sandbox stands.
+    return [
+        *words, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
+        "--unshare-cgroup-try", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID",
+        "--cap-add", "CAP_SETPCAP", "--",
+        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+        "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--",
+    ]
 
 
 def _installed(line: str) -> Installed:

@@ -50,11 +50,13 @@ class KernelArguments(Check):
     """Every boot entry (rescue apart) has an argument for each of these, and none of those.
 
     An expression must match an argument from end to end.
+    root_on_disk: root= names the file system that is mounted at /, by one of its tags.
     """
 
     kind: Literal["kernel_arguments"] = "kernel_arguments"
     present: tuple[Regex, ...] = ()
     absent: tuple[Regex, ...] = ()
+    root_on_disk: bool = False
 
 
 class KernelComplete(Check):

@@ -21,6 +21,9 @@ FATAL = [
          "systemd wanted to go into emergency mode"),
         (r"Warning: Could not boot|Starting Dracut Emergency Shell",
          "the initramfs did not find the root file system"),
+        # dracut may wait without limit; a disk that is not there after 3 minutes never comes.
+        (r"Job dev-disk-\S*start running \(([3-9]|\d\d+)min",
+         "the initramfs waits in vain for a file system"),
         (r"Gave up waiting for root", "the initramfs did not find the root file system"),
         (r"grub rescue>|^grub>", "GRUB did not find its configuration"),
         (r"No bootable device|Boot failed: not a bootable disk",

@@ -44,7 +44,7 @@ class Machine:
     port: int
     accelerator: str
     disk_bytes: int
-    control: Path
+    control: socket.socket
 
     @property
     def running(self) -> bool:
@@ -83,7 +83,7 @@ def started(
     overlay = folder / "disk.qcow2"
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", facts.format,
          "-b", facts.path.resolve(), overlay, str(disk_bytes)], timeout_s=60)
-    control = folder / "qmp"
+    control, theirs = socket.socketpair()  # no path in a file system, so none that is too long
     argv = [
         emulator.program, "-nodefaults", "-no-user-config", "-display", "none",
         "-machine", emulator.machine, *(["-accel", "kvm", "-cpu", "host"] if kvm else
@@ -96,10 +96,14 @@ def started(
         "-drive", f"if=none,id=seed,file={seed.iso},format=raw,readonly=on",
         "-device", "virtio-blk-pci,drive=seed",
         "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=",
-        "-qmp", f"unix:{control},server=on,wait=off", "-serial", "stdio",
+        "-chardev", f"socket,id=control,fd={theirs.fileno()}",
+        "-mon", "chardev=control,mode=control", "-serial", "stdio",
         *_firmware(arch, firmware, folder),
     ]
-    process, port = _start(argv)
+    try:
+        process, port = _start(argv, theirs)
+    finally:
+        theirs.close()
     assert process.stdout is not None
     console = Console(process.stdout, folder / "serial.log", seed.marker)
     try:
@@ -108,6 +112,7 @@ def started(
         kill_group(process)
         console.join()
         process.stdout.close()
+        control.close()
 
 
 def _firmware(arch: str, firmware: Firmware, folder: Path) -> list[str]:
@@ -124,7 +129,7 @@ def _firmware(arch: str, firmware: Firmware, folder: Path) -> list[str]:
     ]
 
 
-def _start(argv: list[str]) -> tuple[subprocess.Popen[bytes], int]:
+def _start(argv: list[str], control: socket.socket) -> tuple[subprocess.Popen[bytes], int]:
     """Start QEMU on a free port; another process may take the port first, then take the next."""
     for _ in range(_FORWARD_TRIES):
         port = _free_port()
@@ -132,7 +137,7 @@ def _start(argv: list[str]) -> tuple[subprocess.Popen[bytes], int]:
         log.debug("+ %s", shlex.join(words))
         process = subprocess.Popen(
             guarded(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[control.fileno()],
         )
         with suppress(subprocess.TimeoutExpired):
             process.wait(1.0)
@@ -152,15 +157,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _qmp(control: Path, command: str) -> None:
+def _qmp(control: socket.socket, command: str) -> None:
     """Give QEMU one command of its machine protocol (QEMU's docs/interop/qmp-spec)."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(10)
-        line.connect(str(control))
-        stream = line.makefile("rw", encoding="utf-8")
+    control.settimeout(10)
+    with control.makefile("rw", encoding="utf-8") as stream:
         stream.readline()
         for name in ("qmp_capabilities", command):
             stream.write(json.dumps({"execute": name}) + "\n")
             stream.flush()
             stream.readline()
-

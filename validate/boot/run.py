@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 import time
 from pathlib import Path
 
 from host.errors import CheckFailedError, InputError
 from host.progress import Progress
+from host.scratch import scratch_folder
 from images.record import BuildRecord
 from specs.kinds.guest import GuestUser
 from specs.model import Firmware, Rule, Spec
@@ -55,8 +55,7 @@ def boot(
             arch=arch, image_format=facts.format, shape="disk", firmware=firmware,
         )
     ]
-    with tempfile.TemporaryDirectory(prefix="ccis-boot-") as name:
-        folder = Path(name)
+    with scratch_folder("boot") as folder:
         seed = make_seed(folder)
         try:
             with started(facts, arch, firmware, seed, folder) as machine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from specs.kinds.disk import KernelArguments, KernelComplete
+from validate.disk import DiskFacts
 from validate.registry import Finding, proves, verdict
 from validate.view import View
 
@@ -30,10 +31,22 @@ def kernel_arguments(check: KernelArguments, view: View) -> Finding:
             f"{name}: {one}" for unwanted in check.absent
             for one in arguments if re.fullmatch(unwanted, one)
         ]
+        if check.root_on_disk and view.disk and not _names_root(view.disk, arguments):
+            wrong.append(f"{name}: root= is not the root file system on the disk")
     if not entries:
         wrong.append("no boot entry was found")
     expected = "; ".join([*check.present, *(f"no {one}" for one in check.absent)])
     return verdict(wrong, "; ".join(sorted(set(entries.values()))), expected)
+
+
+def _names_root(disk: DiskFacts, arguments: list[str]) -> bool:
+    root = disk.mounted.get("/")
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        tag, _, name = value.partition("=")
+        if key == "root" and root is not None and root.has_tag(tag, name):
+            return True
+    return False
 
 
 def command_lines(view: View) -> dict[str, str]:
