@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import hashlib
 import os
 import shutil
@@ -14,49 +13,20 @@ from pathlib import Path
 
 from host.errors import from_os_error
 from host.run import run
+from host.sparse import pieces
 
-CHUNK_BYTES = 1 << 20
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal.
-
-    Holes are not read: a disk image is mostly holes, and reading them would fill the page cache
-    with gigabytes of zeros.
-    """
+    """Return the SHA-256 of a file's content, in hexadecimal; holes are not read."""
     digest = hashlib.sha256()
-    zeros = bytes(CHUNK_BYTES)
     with path.open("rb", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        at = 0
-        while at < size:
-            start = _next(stream.fileno(), at, os.SEEK_DATA, size)
-            for gap in range(at, start, CHUNK_BYTES):
-                digest.update(zeros[:min(CHUNK_BYTES, start - gap)])
-            at = _next(stream.fileno(), start, os.SEEK_HOLE, size)
-            stream.seek(start)
-            left = at - start
-            while left:
-                chunk = stream.read(min(CHUNK_BYTES, left))
-                if not chunk:
-                    raise OSError(errno.EIO, "the file shrank while it was read", str(path))
-                digest.update(chunk)
-                left -= len(chunk)
+        descriptor = stream.fileno()
+        for _, piece, _ in pieces(descriptor, os.fstat(descriptor).st_size):
+            digest.update(piece)
     return digest.hexdigest()
-
-
-def _next(descriptor: int, at: int, what: int, size: int) -> int:
-    """Return where the next data or hole begins (lseek(2)); the end if there is none."""
-    if at >= size:
-        return size
-    try:
-        return min(os.lseek(descriptor, at, what), size)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # no data behind `at`
-            return size
-        raise
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:

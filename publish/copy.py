@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from publish.sparse import pieces
+from host.sparse import pieces
 
 
 def copy_hashed(source: Path, target: Path, on_bytes: Callable[[int], None]) -> str:
