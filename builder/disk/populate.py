@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from builder.disk import mkfs
 from builder.disk.holes import punch_zeroes, xfs_log_range
+from builder.disk.image_file import full_disk_error, is_scarce
 from builder.disk.loop import loop_device
 from builder.disk.model import Partition
 from host.errors import InputError, ProgramError
@@ -112,8 +114,9 @@ def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
         # nouuid: a concurrent build of the same image may have its twin mounted.
         options = ["noatime", *(["nouuid"] if part.fstype == "xfs" else [])]
         with mounted(device, target, part.fstype, options):
+            _fail_at_once(device)
             copy_tree(view, target)
-            _settle(target)
+            _settle(target, image)
     target.rmdir()
     if part.fstype == "xfs":
         punch_zeroes(image, *xfs_log_range(image, part.start_bytes))
@@ -127,7 +130,18 @@ def copy_tree(source: Path, target: Path) -> None:
     run(["cp", "-dR", "--preserve=mode,ownership,timestamps,links,xattr", f"{source}/.", target])
 
 
-def _settle(mountpoint: Path) -> None:
+def _fail_at_once(device: Path) -> None:
+    """Have xfs give up when metadata can't be written (xfs(5) of the kernel, error handling).
+
+    It would else retry for ever when the host's disk is full, and nothing could end that: not
+    even kill -9.
+    """
+    for kind in Path("/sys/fs/xfs", device.name, "error/metadata").glob("*/max_retries"):
+        with contextlib.suppress(OSError):  # /sys is read-only in some containers
+            kind.write_text("0")
+
+
+def _settle(mountpoint: Path, image: Path) -> None:
     """Write out all of a file system, and find out whether that worked.
 
     Buffered writes succeed even when the disk below is full; unmounting would lose them without
@@ -138,7 +152,16 @@ def _settle(mountpoint: Path) -> None:
         _check_call(_libc.syncfs, descriptor)
     finally:
         os.close(descriptor)
+    # What is left to write now is metadata, always less than what counts as scarce; that some
+    # of it was lost while unmounting is not always told.
+    _check_space(image)
     _check_call(_libc.mount, None, os.fsencode(mountpoint), None, _MS_REMOUNT | _MS_RDONLY, None)
+    _check_space(image)
+
+
+def _check_space(image: Path) -> None:
+    if is_scarce(image):
+        raise full_disk_error(image)
 
 
 def _check_call(function: Callable[..., int], *arguments: object) -> None:

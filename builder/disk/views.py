@@ -34,26 +34,32 @@ def view(tree: Path, mountpoint: str, inner: Sequence[str], scratch: Path) -> It
     inner: the mount points below this one. scratch: an empty folder on a file system that keeps
     security attributes; it is left as it was.
     """
+    with ExitStack() as stack:
+        try:
+            shown = _arrange(tree, mountpoint, inner, scratch, stack)
+        except OSError as error:
+            raise from_os_error(error, f"reading the root tree at {mountpoint}") from error
+        yield shown
+
+
+def _arrange(
+    tree: Path, mountpoint: str, inner: Sequence[str], scratch: Path, stack: ExitStack,
+) -> Path:
     shown, masks = scratch / "view", scratch / "masks"
-    source = tree / mountpoint.lstrip("/")
-    try:
-        shown.mkdir()
-        masks.mkdir()
-        with ExitStack() as stack:
-            stack.callback(shown.rmdir)
-            stack.callback(shutil.rmtree, masks, ignore_errors=True)
-            stack.enter_context(mounted(source, shown, "none", ["bind"]))
-            for number, point in enumerate(inner):
-                relative = point.removeprefix(mountpoint.rstrip("/")).lstrip("/")
-                if any(point.startswith(outer.rstrip("/") + "/") for outer in inner[:number]):
-                    continue  # hidden already behind the mask of an outer one
-                mask = masks / str(number)
-                mask.mkdir()
-                copy_attributes(shown / relative, mask)
-                stack.enter_context(mounted(mask, shown / relative, "none", ["bind"]))
-            yield shown
-    except OSError as error:
-        raise from_os_error(error, f"reading the root tree at {mountpoint}") from error
+    shown.mkdir()
+    stack.callback(shown.rmdir)
+    masks.mkdir()
+    stack.callback(shutil.rmtree, masks, ignore_errors=True)
+    stack.enter_context(mounted(tree / mountpoint.lstrip("/"), shown, "none", ["bind"]))
+    for number, point in enumerate(inner):
+        relative = point.removeprefix(mountpoint.rstrip("/")).lstrip("/")
+        if any(point.startswith(outer.rstrip("/") + "/") for outer in inner[:number]):
+            continue  # hidden already behind the mask of an outer one
+        mask = masks / str(number)
+        mask.mkdir()
+        copy_attributes(shown / relative, mask)
+        stack.enter_context(mounted(mask, shown / relative, "none", ["bind"]))
+    return shown
 
 
 def copy_attributes(source: Path, target: Path) -> None:

@@ -35,7 +35,7 @@ def request(mountpoint: str, size_mib: int | None = None, **more: object) -> Par
     )
 
 
-def hybrid_layout(root_fstype: str = "xfs", table: Table = "gpt", disk_mib: int = 1024) -> Layout:
+def hybrid_layout(root_fstype: str = "xfs", table: Table = "gpt", disk_mib: int = 512) -> Layout:
     """BIOS boot partition, EFI system partition, /boot on ext4 and / – as GenericCloud has it."""
     requests = [
         request("biosboot", 1), request("/boot/efi", 60), request("/boot", 80, fstype="ext4",
