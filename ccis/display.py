@@ -49,7 +49,8 @@ class Step:
         if self.total is None:
             return amount(self.done, self.unit) if self.done else ""
         text = f"{amount(self.done, self.unit, bare=True)}/{amount(self.total, self.unit)}"
-        if 0 < self.done < self.total and self.duration_s > 1:
+        # The first few of many say little: what takes long at the start need not go on so.
+        if 0.1 * self.total <= self.done < self.total and self.duration_s > 1:
             left_s = self.duration_s / self.done * (self.total - self.done)
             text += f", {left_s:.0f} s left"
         return text
