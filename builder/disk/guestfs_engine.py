@@ -117,7 +117,7 @@ def _fill(g: GuestFS, layout: Layout, part: Partition, tree: Path, epoch: int) -
     with tar_stream(
         tree / point.lstrip("/"), [inner.removeprefix(point.rstrip("/") + "/")
                                    for inner in layout.below(point)],
-        plain_epoch=epoch if fat else None,
+        plain_epoch=mkfs.fat_time(epoch) if fat else None,
     ) as source:
         try:
             g.tar_in(source, point, xattrs=not fat, acls=not fat)

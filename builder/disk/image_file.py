@@ -40,11 +40,11 @@ def is_scarce(destination: Path) -> bool:
     return disk.f_bavail * disk.f_frsize < _SCARCE_BYTES
 
 
-def full_disk_error(destination: Path) -> HostError:
-    """Return the error that says there is no space for the image, and what to do about it."""
+def full_disk_error(destination: Path, doing: str = "writing the disk image") -> HostError:
+    """Return the error that says there is no space for a file, and what to do about it."""
     return from_os_error(
         OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(destination)),
-        "writing the disk image",
+        doing,
     )
 
 

@@ -13,6 +13,7 @@ KERNEL = ("xfs", "btrfs")  # what only the kernel can fill with extended attribu
 
 _FAT32_FROM_BYTES = 512 << 20
 _SMALL_FAT32_BYTES = 260 << 20
+_FAT_BEGINS = 315532800
 
 # The features of CentOS Stream's own mke2fs.conf. The host's file is not asked: Debian's differs
 # from CentOS's and later ones switch on what the target's kernel or GRUB can't read yet.
@@ -80,6 +81,11 @@ def mkfs_kernel(part: Partition, target: str) -> list[str]:
             *part.mkfs_options, target,
         ]
     return ["mkfs.btrfs", "-q", "-f", "-K", "-U", part.fs_uuid, *label, *part.mkfs_options, target]
+
+
+def fat_time(epoch: int) -> int:
+    """Return the time that a FAT can hold next to a given one: its years begin with 1980."""
+    return max(epoch, _FAT_BEGINS)
 
 
 def swap_area(part: Partition) -> bytes:

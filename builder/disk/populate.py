@@ -76,7 +76,7 @@ def _ext(part: Partition, image: Path, view: Path, epoch: int) -> None:
 def _fat(part: Partition, image: Path, view: Path, epoch: int) -> None:
     """Make a FAT and fill it folder by folder in sorted order, so that it is the same each time."""
     environment = {
-        "SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1",
+        "SOURCE_DATE_EPOCH": str(mkfs.fat_time(epoch)), "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1",
     }
     run(mkfs.mkfs_vfat(part, str(image), offset_bytes=part.start_bytes), env=environment)
     drive = f"{image}@@{part.start_bytes}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from host.errors import ProgramError, from_os_error
+from builder.disk.image_file import full_disk_error
+from host.errors import ProgramError
 from host.progress import Progress
 from host.run import run
 
@@ -37,10 +36,7 @@ def convert(
     except ProgramError as error:
         destination.unlink(missing_ok=True)
         if any("No space left" in line for line in error.tail):
-            raise from_os_error(
-                OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(destination)),
-                "converting to qcow2",
-            ) from error
+            raise full_disk_error(destination, "converting to qcow2") from error
         raise
     except BaseException:
         destination.unlink(missing_ok=True)

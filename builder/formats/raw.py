@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.errors import from_os_error
+from builder.disk.image_file import full_disk_error
+from host.errors import ProgramError, from_os_error
 from host.files import link_or_copy
 from host.progress import Progress
 
@@ -20,6 +21,8 @@ def convert(raw: Path, destination: Path, progress: Progress) -> None:
         destination.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise from_os_error(error, f"writing {destination}") from error
+        if isinstance(error, ProgramError) and "No space left" in "".join(error.tail):
+            raise full_disk_error(destination, "copying the disk image") from error
         raise
 
 

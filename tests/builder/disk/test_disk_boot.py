@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from disk_machine import serial_output
 from disk_trees import EPOCH, hybrid_layout
 
 from builder.disk import direct
@@ -51,26 +51,9 @@ def test_a_bios_starts_grub_and_grub_reads_the_root(table: Table, tmp_path: Path
     patches = boot_patches(layout, (GRUB / "boot.img").read_bytes(), core.read_bytes())
     image = tmp_path / "disk.raw"
     direct.write(layout, tree, patches, image, EPOCH, Silent())
-    said = serial_output(image, until="that was all", timeout_s=120)
+    said = serial_output(
+        image, until="that was all", log=tmp_path / "serial.log", timeout_s=120,
+    )
     assert "read from xfs" in said
     assert "read from ext4" in said
     assert "read from fat" in said
-
-
-def serial_output(image: Path, until: str, timeout_s: float) -> str:
-    """Start a PC with this disk and return what its serial port says up to a word."""
-    log = image.with_suffix(".log")
-    with log.open("wb") as stream, subprocess.Popen([
-        "qemu-system-x86_64", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults",
-        "-serial", "stdio", "-no-reboot", "-snapshot", "-drive", f"file={image},format=raw",
-    ], stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT) as machine:
-        deadline = time.monotonic() + timeout_s
-        try:
-            while time.monotonic() < deadline and machine.poll() is None:
-                text = log.read_text(errors="replace")
-                if until in text:
-                    return text
-                time.sleep(0.1)
-        finally:
-            machine.kill()
-    pytest.fail(f"{until!r} did not come; the serial port said: {log.read_text(errors='replace')}")
