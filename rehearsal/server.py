@@ -28,7 +28,8 @@ def serve(release: str, port: int = 0) -> Iterator[str]:
     """
     folder = path(release)
     if folder is None:
-        raise HostError(f"{release} was not made yet", remedy=f"run ccis rehearsal create {release}")
+        raise HostError(f"{release} was not made yet",
+                        remedy=f"run ccis rehearsal create {release}")
     handler = functools.partial(_Quiet, directory=str(folder))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)

@@ -1,4 +1,4 @@
-"""Content that no Debian package holds ready-made and that is built on the host, by maker's name."""
+"""Content that no Debian package holds and that is built on the host, by maker's name."""
 
 from __future__ import annotations
 

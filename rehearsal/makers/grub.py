@@ -16,7 +16,7 @@ pgp png probe reboot regexp search search_fs_file search_fs_uuid search_label se
 squash4 syslinuxcfg test tftp version video xfs zstd efi_gop efi_uga efinet efifwsetup chain
 efi_netfs backtrace usb usbserial_common usbserial_pl2303 usbserial_ftdi usbserial_usbdebug
 keylayouts at_keyboard terminal true read tpm
-""".split()
+""".split()  # noqa: SIM905 - as a list it is no easier to compare
 SBAT = """\
 sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md
 grub,4,Free Software Foundation,grub,2.06,https://www.gnu.org/software/grub/

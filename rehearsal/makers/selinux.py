@@ -9,7 +9,6 @@ from rehearsal.makers.making import Making, collect
 from rehearsal.model import PackagedFile
 
 LOCAL = Path(__file__).parent.parent / "selinux"
-# Programs outside the image's purpose: leaving them out halves the time to link the policy.
 _TYPE = "targeted"
 
 

@@ -1,0 +1,146 @@
+"""The repository as it is made: signatures, closure of dependencies, names, groups, idempotence."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+import rehearsal
+from host.errors import InputError
+from host.run import run
+from rehearsal.comps import load_groups
+
+from .test_table import KICKSTART_NAMES
+
+pytestmark = pytest.mark.integration
+RPM = "{http://linux.duke.edu/metadata/rpm}"
+COMMON = "{http://linux.duke.edu/metadata/common}"
+
+
+@pytest.fixture(scope="module", params=["rehearsal-10", "rehearsal-9"])
+def repository(request: pytest.FixtureRequest) -> Path:
+    return rehearsal.create(request.param)
+
+
+@pytest.fixture(scope="module")
+def primary(repository: Path) -> list[ET.Element]:
+    found: list[ET.Element] = []
+    for part in ("BaseOS", "AppStream"):
+        (index,) = (repository / part / "x86_64/os/repodata").glob("*-primary.xml.gz")
+        root = ET.fromstring(gzip.decompress(index.read_bytes()))
+        found += root.findall(f"{COMMON}package")
+    return found
+
+
+def entries(package: ET.Element, kind: str) -> Iterator[str]:
+    for entry in package.iterfind(f"{COMMON}format/{RPM}{kind}/{RPM}entry"):
+        yield entry.attrib["name"]
+
+
+def names(primary: list[ET.Element]) -> set[str]:
+    return {package.findtext(f"{COMMON}name", "") for package in primary}
+
+
+def test_every_package_is_signed_with_the_repositorys_key(
+    repository: Path, tmp_path: Path,
+) -> None:
+    run(["rpmkeys", "--dbpath", tmp_path, "--import", repository / "RPM-GPG-KEY-rehearsal"])
+    packages = sorted(repository.glob("*/x86_64/os/Packages/*.rpm"))
+    assert len(packages) > 300
+    said = run(["rpmkeys", "--dbpath", tmp_path, "-K", *packages]).stdout.splitlines()
+    assert [line for line in said if not line.endswith("digests signatures OK")] == []
+
+
+def test_the_repodata_is_signed(repository: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    gpg = ["gpg", "--homedir", tmp_path, "--batch", "--quiet"]
+    try:
+        run([*gpg, "--import", repository / "RPM-GPG-KEY-rehearsal"])
+        for part in ("BaseOS", "AppStream"):
+            repomd = repository / part / "x86_64/os/repodata/repomd.xml"
+            run([*gpg, "--verify", f"{repomd}.asc", repomd])
+    finally:
+        run(["gpgconf", "--homedir", tmp_path, "--kill", "all"], check=False)
+
+
+def test_everything_that_is_required_is_provided(primary: list[ET.Element]) -> None:
+    provided = {name for package in primary for name in entries(package, "provides")}
+    provided |= {file.text or "" for package in primary
+                 for file in package.iterfind(f"{COMMON}format/{COMMON}file")}
+    missing = {(package.findtext(f"{COMMON}name"), name) for package in primary
+               for name in entries(package, "requires")
+               if name not in provided and not name.startswith("rpmlib(")}
+    assert missing == set()
+
+
+def test_every_name_of_the_cloud_kickstarts_resolves(primary: list[ET.Element]) -> None:
+    provided = {name for package in primary for name in entries(package, "provides")}
+    assert not {*KICKSTART_NAMES, "shim", "redhat-release", "dnf-utils"} - provided
+
+
+def test_groups_name_packages_that_are_there(primary: list[ET.Element]) -> None:
+    there = names(primary)
+    for group in load_groups()["groups"].values():
+        for kind in ("mandatory", "default", "optional"):
+            assert set(group.get(kind, [])) <= there
+
+
+def test_nothing_lies_outside_the_merged_usr(primary: list[ET.Element]) -> None:
+    for package in primary:
+        for file in package.iterfind(f"{COMMON}format/{COMMON}file"):
+            path = file.text or ""
+            top = path.split("/")[1]
+            assert top not in ("bin", "sbin", "lib", "lib64") or path.count("/") == 1, path
+
+
+def test_a_second_call_finds_all_current_and_asks_nobody(repository: Path) -> None:
+    before = (repository / "rehearsal.json").stat().st_mtime_ns
+    # A process of its own, with no program in reach: the time is that of a command line.
+    code = f"import rehearsal; print(rehearsal.create({repository.name!r}))"
+    started = time.monotonic()
+    said = subprocess.run([os.environ.get("PYTHON", "python3"), "-c", code], check=True, text=True,
+                          capture_output=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    assert Path(said.stdout.strip()) == repository
+    assert (repository / "rehearsal.json").stat().st_mtime_ns == before
+    assert time.monotonic() - started < 1.5  # 0.3 s on a machine that does nothing else
+
+
+def test_the_private_key_is_the_owners_alone_and_no_agent_stays(repository: Path) -> None:
+    key = repository.parent / "key"
+    assert key.stat().st_mode & 0o777 == 0o700
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        assert not (b"gpg-agent" in words[0] and os.fsencode(key) in words)
+
+
+def test_releases_share_what_does_not_depend_on_them() -> None:
+    ten, nine = rehearsal.create("rehearsal-10"), rehearsal.create("rehearsal-9")
+    same = [path for path in sorted(ten.glob("BaseOS/x86_64/os/Packages/*.rpm"))
+            if (nine / path.relative_to(ten)).exists()
+            and path.samefile(nine / path.relative_to(ten))]
+    assert len(same) > 300
+    assert list(ten.glob("*/x86_64/os/Packages/centos-stream-release-10.0-*.rpm"))
+    assert list(nine.glob("*/x86_64/os/Packages/centos-stream-release-9.0-*.rpm"))
+
+
+def test_it_is_served_over_http_on_the_loopback(repository: Path) -> None:
+    with rehearsal.serve(repository.name) as url:
+        assert url.startswith("http://127.0.0.1:")
+        with urlopen(f"{url}/BaseOS/x86_64/os/repodata/repomd.xml") as reply:
+            assert b"primary" in reply.read()
+
+
+def test_an_unknown_release_is_named() -> None:
+    with pytest.raises(InputError, match="rehearsal-11"):
+        rehearsal.create("rehearsal-11")
