@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from host.errors import CheckFailedError
 from host.progress import Silent
+from host.scratch import scratch_folder
 from specs.model import Firmware, load
 from tests.validate.disks import talking_disk
 from validate.boot.console import Console
@@ -33,11 +35,26 @@ def console_of(folder: Path, text: bytes) -> Console:
     (b"[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs\n", "panicked"),
     (b"You are in emergency mode. After logging in, type\n", "emergency"),
     (b"Warning: Could not boot.\n", "initramfs"),
-    (b"grub rescue> ", "GRUB"),
+    (b"\x1b[0mgrub rescue> ", "GRUB"),
     (b"UEFI Interactive Shell v2.2\n", "UEFI"),
 ])
 def test_a_failed_boot_is_known_by_its_words(tmp_path: Path, line: bytes, meaning: str) -> None:
     assert meaning in str(console_of(tmp_path, b"Linux version 6\n" + line).fatal)
+
+
+def test_a_prompt_is_seen_though_its_line_has_no_end(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe:
+        console = Console(pipe, tmp_path / "serial.log", "ready-1")
+        os.write(writing, b"error: no such device\ngrub rescue> ")
+        for _ in range(100):
+            if console.fatal:
+                break
+            time.sleep(0.05)
+        seen = console.fatal
+        os.close(writing)
+        console.join()
+    assert "GRUB" in str(seen)
 
 
 def test_a_good_boot_is_not_taken_for_a_failed_one(tmp_path: Path) -> None:
@@ -102,7 +119,10 @@ def test_uefi_without_a_loader_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_two_boots_at_once_do_not_meet_and_leave_nothing(tmp_path: Path) -> None:
+def test_two_boots_at_once_do_not_meet_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CCIS_CACHE", str(tmp_path / "cache"))
     said: dict[Firmware, str] = {}
 
     def start(firmware: Firmware) -> None:
@@ -119,6 +139,34 @@ def test_two_boots_at_once_do_not_meet_and_leave_nothing(tmp_path: Path) -> None
         thread.join()
     assert "panicked" in said["bios"]
     assert "boot uefi" in said["uefi"]
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-    assert not [line for line in running.splitlines()
-                if "ccis-boot-" in line and str(tmp_path) in line]
+    assert list((tmp_path / "cache/scratch/boot").iterdir()) == []
+    assert processes_with(tmp_path) == []
+
+
+@pytest.mark.integration
+def test_a_killed_boot_leaves_no_guest_and_the_next_one_sweeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CCIS_CACHE", str(tmp_path / "cache"))
+    disk = talking_disk(tmp_path / "hang.raw", "here I am\n")
+    script = (
+        "from pathlib import Path\nfrom host.progress import Silent\n"
+        "from specs.model import load\nfrom validate.boot.run import boot\n"
+        f"boot(Path({str(disk)!r}), 'bios', load('baseline'), None, Silent(), limit_s=120)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
+    scratch = tmp_path / "cache/scratch/boot"
+    while not any(b"here I am" in log.read_bytes() for log in scratch.glob("*/serial.log")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    time.sleep(0.5)
+    assert processes_with(tmp_path) == []
+    with scratch_folder("boot") as folder:
+        assert [one for one in scratch.iterdir() if one.is_dir()] == [folder]
+
+
+def processes_with(path: Path) -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if str(path) in line]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 LOG_BYTES_MAX = 32 << 20
 TAIL_LINES = 25
@@ -40,7 +40,7 @@ _KEYS_BEGIN, _KEYS_END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST
 class Console:
     """The serial console of one guest, read by a thread of its own until QEMU closes it."""
 
-    def __init__(self, pipe: IO[bytes], log_path: Path, marker: str) -> None:
+    def __init__(self, pipe: BufferedReader, log_path: Path, marker: str) -> None:
         self._marker = marker
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._keys: list[str] = []
@@ -48,6 +48,7 @@ class Console:
         self.fatal: str | None = None
         self.ready = threading.Event()
         self.last_line = ""
+        self.prompt = False
         self._thread = threading.Thread(target=self._read, args=(pipe, log_path), daemon=True)
         self._thread.start()
 
@@ -65,24 +66,34 @@ class Console:
         """Wait until everything is read; call it when QEMU has ended."""
         self._thread.join(timeout=5)
 
-    def _read(self, pipe: IO[bytes], log_path: Path) -> None:
-        kept_bytes = 0
+    def _read(self, pipe: BufferedReader, log_path: Path) -> None:
+        kept_bytes, waiting = 0, b""
         with log_path.open("wb") as log:
-            while line := pipe.readline(_LINE_BYTES_MAX):
+            while chunk := pipe.read1(_LINE_BYTES_MAX):
                 if kept_bytes < LOG_BYTES_MAX:
-                    log.write(line)
+                    log.write(chunk)
                     log.flush()
-                    kept_bytes += len(line)
-                self._take(_ESCAPES.sub("", line.decode(errors="replace")).rstrip("\n"))
+                    kept_bytes += len(chunk)
+                *lines, waiting = (waiting + chunk).split(b"\n")
+                if len(waiting) > _LINE_BYTES_MAX:
+                    lines, waiting = [*lines, waiting], b""
+                for line in lines:
+                    self._take(_text(line))
+                self._notice(_text(waiting))  # a prompt has no line's end
+        self._take(_text(waiting))
 
     def _take(self, line: str) -> None:
         if not line.strip():
             return
         self._tail.append(line)
         self.last_line = line
+        self._take_keys(line)
+        self._notice(line)
+
+    def _notice(self, line: str) -> None:
+        self.prompt = self.prompt or " login:" in line
         if self._marker in line:
             self.ready.set()
-        self._take_keys(line)
         if self.fatal is None:
             self.fatal = next((text for pattern, text in FATAL if pattern.search(line)), None)
 
@@ -93,3 +104,7 @@ class Console:
             self._in_keys = False
         elif self._in_keys and (match := re.search(r"((?:ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+)", line)):
             self._keys.append(match[1])
+
+
+def _text(line: bytes) -> str:
+    return _ESCAPES.sub("", line.decode(errors="replace"))[:_LINE_BYTES_MAX]

@@ -11,9 +11,10 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from host.errors import HostError
@@ -30,21 +31,27 @@ log = logging.getLogger("ccis.boot")
 GROWTH_BYTES = 4 << 30
 """By how much the disk is larger than the image, to prove that the root file system grows."""
 
+SSH_PORT = 2222
+"""Where the guest's sshd is, on 127.0.0.1 of the network that QEMU runs in."""
+
 MEMORY_MIB = 2048
-_FORWARD_TRIES = 5
 _STOP_S = 90.0
 
 
 @dataclass
 class Machine:
-    """A running guest. port: where its sshd is, on 127.0.0.1; accelerator: kvm or tcg."""
+    """A running guest. accelerator: kvm or tcg. Its sshd is at SSH_PORT inside its network."""
 
     process: subprocess.Popen[bytes]
     console: Console
-    port: int
     accelerator: str
     disk_bytes: int
     control: socket.socket
+
+    def inside(self, argv: Sequence[str | Path]) -> list[str]:
+        """Return a command line that runs in the guest's network, the only way to reach it."""
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        return ["nsenter", f"--target={self.process.pid}", "--net", *user, "--", *map(str, argv)]
 
     @property
     def running(self) -> bool:
@@ -95,19 +102,20 @@ def started(
         "-device", "virtio-blk-pci,drive=disk,bootindex=1",
         "-drive", f"if=none,id=seed,file={seed.iso},format=raw,readonly=on",
         "-device", "virtio-blk-pci,drive=seed",
+        "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{SSH_PORT}-:22",
         "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=",
         "-chardev", f"socket,id=control,fd={theirs.fileno()}",
         "-mon", "chardev=control,mode=control", "-serial", "stdio",
         *_firmware(arch, firmware, folder),
     ]
     try:
-        process, port = _start(argv, theirs)
+        process = _start(argv, theirs)
     finally:
         theirs.close()
-    assert process.stdout is not None
+    assert isinstance(process.stdout, BufferedReader)
     console = Console(process.stdout, folder / "serial.log", seed.marker)
     try:
-        yield Machine(process, console, port, "kvm" if kvm else "tcg", disk_bytes, control)
+        yield Machine(process, console, "kvm" if kvm else "tcg", disk_bytes, control)
     finally:
         kill_group(process)
         console.join()
@@ -129,32 +137,30 @@ def _firmware(arch: str, firmware: Firmware, folder: Path) -> list[str]:
     ]
 
 
-def _start(argv: list[str], control: socket.socket) -> tuple[subprocess.Popen[bytes], int]:
-    """Start QEMU on a free port; another process may take the port first, then take the next."""
-    for _ in range(_FORWARD_TRIES):
-        port = _free_port()
-        words = [*argv, "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"]
-        log.debug("+ %s", shlex.join(words))
-        process = subprocess.Popen(
-            guarded(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[control.fileno()],
-        )
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(1.0)
-        if process.poll() is None:
-            return process, port
-        assert process.stdout is not None
-        said = process.stdout.read().decode(errors="replace")
-        process.stdout.close()
-        if "host forwarding rule" not in said:
-            break
-    raise HostError("QEMU did not start", why=said.strip()[-500:])
+def _start(argv: Sequence[str], control: socket.socket) -> subprocess.Popen[bytes]:
+    """Start QEMU in a network of its own: with a loopback device and nothing else.
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    QEMU's user network would let a guest reach whatever this host reaches: services on its
+    loopback, and the metadata service with the credentials of the machine we run on.
+    """
+    apart = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+    words = [*apart, "--", *guarded(["sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv])]
+    log.debug("+ %s", shlex.join(words))
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True, pass_fds=[control.fileno()],
+    )
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1.0)
+    if process.poll() is None:
+        return process
+    assert process.stdout is not None
+    said = process.stdout.read().decode(errors="replace")
+    process.stdout.close()
+    raise HostError(
+        "QEMU did not start", why=said.strip()[-500:],
+        remedy="run as root if it may not make a network of its own; see `ccis doctor`",
+    )
 
 
 def _qmp(control: socket.socket, command: str) -> None:

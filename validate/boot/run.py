@@ -60,7 +60,7 @@ def boot(
         try:
             with started(facts, arch, firmware, seed, folder) as machine:
                 started_s = time.time()
-                ssh = Ssh(folder, machine.port, seed.private_key, _user(spec))
+                ssh = Ssh(folder, machine, seed.private_key, _user(spec))
                 _wait(machine, ssh, limit_s or LIMIT_S[machine.accelerator], progress, step)
                 guest = _examine(machine, ssh, seed, applying, firmware, started_s, record)
                 progress.advance(step, time.monotonic() - begun, "power button")
@@ -90,11 +90,11 @@ def _wait(
 ) -> None:
     """Wait until cloud-init is done; a guest that fails, ends or is late is an error at once.
 
-    cloud-init says on the console that it is done. Where an image does not let it, sshd's
-    greeting and a while of silence are taken for the same, and cloud-init is asked over SSH.
+    cloud-init says on the console that it is done. Where an image does not let it say so, its
+    login prompt and a while of silence are taken for the same, and it is asked over SSH.
     """
     begun = time.monotonic()
-    greeted_at: float | None = None
+    prompt_at: float | None = None
     while not machine.console.ready.wait(_POLL_S):
         spent_s = time.monotonic() - begun
         progress.advance(step, spent_s, machine.console.last_line.strip()[:120])
@@ -104,16 +104,15 @@ def _wait(
             raise _failed(machine, "QEMU ended by itself", step)
         if spent_s > limit_s:
             raise _failed(machine, f"cloud-init was not done after {limit_s:.0f} s", step)
-        if greeted_at is None and int(spent_s) % 5 == 0 and ssh.banner():
-            greeted_at = spent_s
-        if greeted_at is not None and spent_s - greeted_at > _SILENT_CONSOLE_S:
+        if prompt_at is None and machine.console.prompt:
+            prompt_at = spent_s
+        if prompt_at is not None and spent_s - prompt_at > _SILENT_CONSOLE_S:
             break
-    left_s = max(limit_s - (time.monotonic() - begun), 60.0)
     while True:
-        status, said = ssh.say(_DONE, timeout_s=left_s)
+        late = time.monotonic() - begun > limit_s
+        status, said = ssh.say(_DONE, timeout_s=max(limit_s - (time.monotonic() - begun), 90.0))
         if status == 0:
             return
-        late = time.monotonic() - begun > limit_s
         # Once cloud-init is done, whoever is not let in will never be.
         if late or (machine.console.ready.is_set() and "Permission denied" in said):
             raise _failed(machine, f"{ssh.user} can't log in: {said.strip()[-300:]}", step)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from host.errors import HostError
 from host.run import run
 from validate.boot.guest import Answer
+from validate.boot.qemu import SSH_PORT, Machine
 
 _CONNECT_S = 60
 _COMMAND_S = 90
 _BATCH_S = 600
 _OUTPUT_BYTES_MAX = 256 << 10
-_PING_S = 5.0
 
 
 class Ssh:
     """The way to one guest. The first connection learns its host key, later ones insist on it."""
 
-    def __init__(self, folder: Path, port: int, key: Path, user: str) -> None:
+    def __init__(self, folder: Path, machine: Machine, key: Path, user: str) -> None:
         self._known_hosts = folder / "known_hosts"
-        self._port = port
+        self._machine = machine
         self._key = key
         self.user = user
 
@@ -36,24 +36,21 @@ class Ssh:
         words = self._known_hosts.read_text(encoding="ascii").split()
         return " ".join(words[1:3])
 
-    def banner(self) -> bool:
-        """Tell whether sshd says hello."""
-        try:
-            with socket.create_connection(("127.0.0.1", self._port), timeout=_PING_S) as line:
-                return line.recv(4) == b"SSH-"
-        except OSError:
-            return False
-
     def say(self, command: str, *, stdin: str | None = None, timeout_s: float) -> tuple[int, str]:
-        """Run a command as the user; return its status (255: no connection) and its output.
+        """Run a command as the user; return its status and its output.
 
-        Raises HostError when it takes longer than timeout_s.
+        A guest that can't be reached, or does not answer within timeout_s, gives status 255.
         """
-        done = run(
-            [*self._words(), "-o", "PreferredAuthentications=publickey",
-             "-o", "BatchMode=yes", "-i", self._key, f"{self.user}@127.0.0.1", command],
-            stdin=stdin, timeout_s=timeout_s, check=False,
-        )
+        try:
+            done = run(
+                [*self._words(), "-o", "PreferredAuthentications=publickey",
+                 "-o", "BatchMode=yes", "-i", str(self._key), f"{self.user}@127.0.0.1", command],
+                stdin=stdin, timeout_s=timeout_s, check=False,
+            )
+        except HostError as error:
+            if "did not end" not in error.what:
+                raise
+            return 255, error.what
         return done.status, done.stdout if done.status == 0 else done.stdout + done.stderr
 
     def ways_in(self, user: str) -> list[str]:
@@ -88,14 +85,14 @@ class Ssh:
         }
         return status == 0 and f"{mark} root" in output, answers
 
-    def _words(self) -> list[str | Path]:
-        return [
-            "ssh", "-F", "/dev/null", "-T", "-p", str(self._port),
+    def _words(self) -> list[str]:
+        return self._machine.inside([
+            "ssh", "-F", "/dev/null", "-T", "-p", str(SSH_PORT),
             "-o", f"UserKnownHostsFile={self._known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null",
             "-o", "StrictHostKeyChecking=accept-new", "-o", "UpdateHostKeys=no",
             "-o", "HashKnownHosts=no", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR",
             "-o", f"ConnectTimeout={_CONNECT_S}", "-o", "ServerAliveInterval=20",
-        ]
+        ])
 
 
 def _script(commands: list[str], mark: str) -> str:

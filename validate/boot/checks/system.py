@@ -18,6 +18,10 @@ _STATUS = "cloud-init status --long"
 _RESULT = "cat /run/cloud-init/result.json"
 _FIRMWARE = "if [ -d /sys/firmware/efi ]; then echo uefi; else echo bios; fi"
 _ROOT_SIZE = "df -B1 --output=size,fstype /"
+_GROWTH_LOG = (
+    "lsblk -bno NAME,SIZE,FSTYPE,MOUNTPOINT; "
+    "grep -hE 'growpart|resizefs|growing|resize' /var/log/cloud-init.log | tail -n 8"
+)
 
 
 @proves(GuestCloudInitDone, asks=lambda _check: [_STATUS, _RESULT])
@@ -44,7 +48,7 @@ def guest_firmware(check: GuestFirmware, guest: Guest) -> Finding:
     return Finding(found == guest.firmware, found, guest.firmware)
 
 
-@proves(GuestRootGrown, asks=lambda _check: [_ROOT_SIZE])
+@proves(GuestRootGrown, asks=lambda _check: [_ROOT_SIZE, _GROWTH_LOG])
 def guest_root_grown(check: GuestRootGrown, guest: Guest) -> Finding:
     """Compare the file system with the disk."""
     output = guest.answer(_ROOT_SIZE).output
@@ -53,7 +57,10 @@ def guest_root_grown(check: GuestRootGrown, guest: Guest) -> Finding:
     expected = f"at least {least} of the disk's {guest.disk_bytes} bytes"
     if match is None:
         return Finding(False, output, expected)
-    return Finding(int(match[1]) >= least, f"{match[1]} bytes of {match[2]}", expected)
+    size = f"{match[1]} bytes of {match[2]}"
+    if int(match[1]) >= least:
+        return Finding(True, size, expected)
+    return Finding(False, f"{size}; {guest.answer(_GROWTH_LOG).output}", expected)
 
 
 @proves(GuestPowerButton)
