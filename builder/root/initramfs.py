@@ -27,13 +27,12 @@ def suppress(root: Path) -> None:
 
 
 def allow(root: Path) -> None:
-    """Undo suppress(): the image's own kernel updates make theirs as ever."""
-    folder = root / _PLUGIN_FOLDER
+    """Undo suppress(): the image's own kernel updates make theirs as ever.
+
+    The folders stay: by now they belong to a package.
+    """
     for plugin in _PLUGINS:
-        (folder / plugin).unlink(missing_ok=True)
-    while folder != root / "etc" and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+        (root / _PLUGIN_FOLDER / plugin).unlink(missing_ok=True)
 
 
 def kernels(tree: Tree) -> list[str]:

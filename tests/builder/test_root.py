@@ -72,13 +72,13 @@ def test_an_unknown_machine_gets_a_filter_that_allows_all() -> None:
     assert len(program("x86_64")) == 8 * (3 + 6 + 2)
 
 
-def test_suppressing_the_initramfs_leaves_no_trace(tmp_path: Path) -> None:
+def test_suppressing_the_initramfs_leaves_no_plugin_behind(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     initramfs.suppress(tmp_path)
     plugin = tmp_path / "etc/kernel/install.d/50-dracut.install"
     assert plugin.readlink() == Path("/dev/null")
     initramfs.allow(tmp_path)
-    assert list((tmp_path / "etc").iterdir()) == []
+    assert list((tmp_path / "etc/kernel/install.d").iterdir()) == []
 
 
 def rule(**check: object) -> Rule:
