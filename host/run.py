@@ -54,6 +54,7 @@ def run(
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
     pass_fds: Sequence[int] = (),
+    log_stdout: bool = True,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
@@ -61,6 +62,7 @@ def run(
     timeout_s: after so many seconds it is killed, with its children.
     on_line: called with each line of standard output or error, as it comes.
     check: raise when the exit status is not 0. pass_fds: descriptors that it inherits.
+    log_stdout: keep standard output in the log; off for what prints megabytes.
 
     Raises ProgramError when the program fails, HostError when it is not there or takes too long.
     """
@@ -77,8 +79,9 @@ def run(
         raise _missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
     captured: tuple[list[str], list[str]] = ([], [])
     readers = [
-        threading.Thread(target=_drain, args=(pipe, into, tail, on_line), daemon=True)
-        for pipe, into in zip((process.stdout, process.stderr), captured, strict=True)
+        threading.Thread(target=_drain, args=(pipe, into, tail, on_line, logged), daemon=True)
+        for pipe, into, logged in zip(
+            (process.stdout, process.stderr), captured, (log_stdout, True), strict=True)
     ]
     for reader in readers:
         reader.start()
@@ -125,12 +128,14 @@ def _feed(pipe: IO[bytes], text: str | bytes) -> None:
 
 def _drain(
     pipe: IO[bytes], into: list[str], tail: deque[str], on_line: Callable[[str], None] | None,
+    logged: bool,
 ) -> None:
     for raw in pipe:
         line = raw.decode(errors="replace")
         into.append(line)
         stripped = line.rstrip("\n")
         tail.append(stripped)
-        log.debug("  %s", stripped)
+        if logged:
+            log.debug("  %s", stripped)
         if on_line:
             on_line(stripped)

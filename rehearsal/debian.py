@@ -52,7 +52,7 @@ def load_index() -> Index:
 
     Raises HostError when there is no apt, or when its lists were never fetched.
     """
-    text = run(["apt-cache", *APT_OPTIONS, "dumpavail"]).stdout
+    text = run(["apt-cache", *APT_OPTIONS, "dumpavail"], log_stdout=False).stdout
     packages = parse_index(text)
     if "libc6" not in packages:
         raise HostError("apt knows no packages", remedy="run apt-get update")
