@@ -7,7 +7,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from builder.disk import mkfs
@@ -59,18 +59,33 @@ def _ext(part: Partition, image: Path, view: Path, epoch: int) -> None:
     clock = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
     offset = [f"offset={part.start_bytes}"]
     run(mkfs.mke2fs(part, str(image), options=offset, tree=str(view)), env=clock)
-    # mke2fs -d gives the root folder its attributes, but not its owner, mode and times.
+    run(
+        ["debugfs", "-w", "-f", "-", f"{image}?offset={part.start_bytes}"],
+        stdin=b"".join(_corrections(view)), env=clock,
+    )
+
+
+def _corrections(view: Path) -> Iterator[bytes]:
+    """Yield debugfs's commands for what mke2fs -d gets wrong or leaves to chance.
+
+    It gives the root folder its attributes, but not its owner, mode and times. And it copies
+    every file's times of access and change, which tell of the build, not of the image.
+    """
     status = view.stat()
     fields = {
         "mode": f"0{status.st_mode:o}", "uid": status.st_uid & 0xFFFF,
         "uid_high": status.st_uid >> 16, "gid": status.st_gid & 0xFFFF,
         "gid_high": status.st_gid >> 16, "mtime": f"@{int(status.st_mtime)}",
     }
-    lines = [f"set_inode_field <2> {field} {value}\n" for field, value in fields.items()]
-    run(
-        ["debugfs", "-w", "-f", "-", f"{image}?offset={part.start_bytes}"], stdin="".join(lines),
-        env=clock,
-    )
+    for field, value in fields.items():
+        yield f"set_inode_field <2> {field} {value}\n".encode()
+    for folder, folders, files in os.walk(view):
+        for name in (*folders, *files):
+            stamp = int(os.lstat(f"{folder}/{name}").st_mtime)
+            path = f"{folder.removeprefix(str(view))}/{name}"
+            inside = os.fsencode(path).replace(b'"', b'""')
+            if b"\n" not in inside and stamp >= 0:  # debugfs reads lines
+                yield b'sif "%s" atime @%d\nsif "%s" ctime @%d\n' % (inside, stamp, inside, stamp)
 
 
 def _fat(part: Partition, image: Path, view: Path, epoch: int) -> None:
