@@ -76,7 +76,7 @@ def test_every_package_is_signed_with_the_repositorys_key(
 
 def test_the_repodata_is_signed(repository: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    gpg = ["gpg", "--homedir", tmp_path, "--batch", "--quiet"]
+    gpg: list[str | Path] = ["gpg", "--homedir", tmp_path, "--batch", "--quiet"]
     try:
         run([*gpg, "--import", repository / "RPM-GPG-KEY-rehearsal"])
         for part in ("BaseOS", "AppStream"):
@@ -106,6 +106,17 @@ def test_groups_name_packages_that_are_there(primary: list[ET.Element]) -> None:
     for group in load_groups()["groups"].values():
         for kind in ("mandatory", "default", "optional"):
             assert set(group.get(kind, [])) <= there
+
+
+def test_all_packages_can_be_installed_beside_each_other(
+    repository: Path, tmp_path: Path,
+) -> None:
+    """rpm's own transaction test finds missing dependencies and files that two packages own."""
+    small = ("curl-minimal-", "libcurl-minimal-", "coreutils-single-")  # conflict on purpose
+    packages = [path for path in sorted(repository.glob("*/x86_64/os/Packages/*.rpm"))
+                if not path.name.startswith(small)]
+    run(["rpm", "--root", tmp_path, "--dbpath", "/var/lib/rpm", "--nosignature", "-i", "--test",
+         *packages])
 
 
 def test_nothing_lies_outside_the_merged_usr(primary: list[ET.Element]) -> None:
