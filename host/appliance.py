@@ -30,10 +30,15 @@ _EVENT_TAIL_LINES = 40
 
 @dataclass(frozen=True)
 class Drive:
-    """A disk for the appliance. The format is always said: probing lets a guest choose it."""
+    """A disk for the appliance. The format is always said: probing lets a guest choose it.
+
+    label: also gives it the name /dev/disk/guestfs/LABEL, which holds in a shell as well, where
+    /dev/sda may be the appliance's own disk (libguestfs's calls translate, a shell does not).
+    """
 
     path: Path
     format: Literal["raw", "qcow2"]
+    label: str | None = None
 
 
 @contextmanager
@@ -68,6 +73,7 @@ def open_appliance(
                 g.add_drive_opts(
                     str(drive.path), format=drive.format, readonly=int(readonly),
                     **({} if readonly else {"cachemode": "unsafe"}),
+                    **({"label": drive.label} if drive.label else {}),
                 )
                 if not readonly:
                     # QEMU would stop the guest when the host's disk is full, and wait for room.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
+
+from host.errors import InputError
 
 BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
 EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -60,3 +64,54 @@ class DiskFacts:
     boot_area: bytes = b""
     mounted: dict[str, FileSystem] = field(default_factory=dict)
     """The file systems that were mounted to read the tree, by mount point."""
+
+
+def parse_table(text: str) -> tuple[str, list[Partition]]:
+    """Return the kind of table and the partitions that `sfdisk --json` printed.
+
+    Raises InputError for what is no such output.
+    """
+    if "does not contain a recognized partition table" in text:
+        return "none", []
+    try:
+        table = json.loads(text[max(text.find("{"), 0):])["partitiontable"]  # warnings come first
+        sector_bytes = int(table.get("sectorsize", 512))
+        scheme = {"dos": "msdos"}.get(table["label"], table["label"])
+        return scheme, [
+            _partition(one, sector_bytes, scheme) for one in table.get("partitions", [])
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError("the partition table can't be read", why=text.strip()[-300:]) from error
+
+
+def _partition(listed: dict[str, str | int], sector_bytes: int, scheme: str) -> Partition:
+    node, kind = str(listed["node"]), str(listed["type"])
+    guid = MBR_PURPOSES.get(int(kind, 16), "") if scheme == "msdos" else kind.upper()
+    return Partition(
+        number=int(re.sub(r"^.*?(\d+)$", r"\1", node)), type_guid=guid, device=node,
+        start_bytes=int(listed["start"]) * sector_bytes,
+        size_bytes=int(listed["size"]) * sector_bytes,
+        part_uuid=str(listed.get("uuid", "")).lower(),
+    )
+
+
+def parse_filesystems(text: str, disk: str, shown_as: str) -> list[FileSystem]:
+    """Return the file systems that `blkid -o export` printed, a paragraph each.
+
+    disk: the image's device, shown_as: the name to give it. Other disks are left out; logical
+    volumes and the like have names of their own.
+    """
+    found = []
+    for paragraph in text.split("\n\n"):
+        pairs = (line.partition("=") for line in paragraph.splitlines())
+        tags = {key: re.sub(r"\\(.)", r"\1", value) for key, _, value in pairs}
+        device = tags.get("DEVNAME", "")
+        if "TYPE" not in tags or (device.startswith("/dev/sd") and not device.startswith(disk)):
+            continue
+        if device.startswith(disk):
+            device = shown_as + device.removeprefix(disk)
+        found.append(FileSystem(
+            device, tags["TYPE"], tags.get("UUID", ""), tags.get("LABEL", ""),
+            tags.get("PARTUUID", ""),
+        ))
+    return sorted(found, key=lambda one: one.device)

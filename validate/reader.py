@@ -11,6 +11,7 @@ import posixpath
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Literal
 
 from host.appliance import Drive, GuestFS, open_appliance
@@ -18,7 +19,7 @@ from host.errors import InputError
 from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate.artefact import ArtefactFacts
-from validate.disk import BIOS_BOOT, MBR_PURPOSES, DiskFacts, FileSystem, Partition
+from validate.disk import BIOS_BOOT, DiskFacts, FileSystem, parse_filesystems, parse_table
 from validate.fstab import parse as parse_fstab
 from validate.rpmdb import Installed, query
 from validate.tree import FIND_FORMAT, Tree, parse
@@ -32,6 +33,8 @@ _CALL_BYTES = 3 << 20
 """libguestfs carries at most 4 MiB in one answer (GUESTFS_MESSAGE_MAX)."""
 _BOOT_AREA_BYTES = 4096
 _FSTAB_BYTES_MAX = 64 << 10
+_LABEL, _DISK = "image", "/dev/sda"
+"""The image, as a shell in the appliance finds it, and as libguestfs's calls name it."""
 _ROOT_TYPES = ("xfs", "ext4", "ext3", "ext2", "btrfs")
 _TAGS = {"UUID", "LABEL", "PARTUUID"}
 _MACHINES = {0x3E: "x86_64", 0xB7: "aarch64", 0x15: "ppc64le", 0x16: "s390x"}
@@ -45,7 +48,7 @@ def open_image(facts: ArtefactFacts, record: BuildRecord | None) -> Iterator[Vie
     the appliance does not start or takes longer than TIMEOUT_S.
     """
     assert facts.self_contained
-    drive = Drive(facts.path.resolve(), facts.format)
+    drive = Drive(facts.path.resolve(), facts.format, _LABEL)
     try:
         with open_appliance([drive], readonly=True, timeout_s=TIMEOUT_S) as g, _blamed(g):
             disk = _disk(g)
@@ -76,57 +79,22 @@ def _blamed(g: GuestFS) -> Iterator[None]:
 
 
 def _disk(g: GuestFS) -> DiskFacts:
-    try:
-        scheme = g.part_get_parttype("/dev/sda")
-        listed = g.part_list("/dev/sda")
-    except RuntimeError:
-        scheme, listed = "none", []
-    partitions = [_partition(g, scheme, one) for one in listed]
-    filesystems = _filesystems(g, partitions)
+    """Ask sfdisk and blkid once each; libguestfs's own calls start dozens of programs."""
+    real = g.debug("sh", [f"udevadm settle; readlink -f /dev/disk/guestfs/{_LABEL}"]).strip()
+    table = g.debug("sh", [f"sfdisk --json {real} 2>&1 || true"])
+    scheme, partitions = parse_table(table.replace(real, _DISK))
+    tags = g.debug("sh", ["blkid -c /dev/null -o export 2>/dev/null || true"])
+    filesystems = parse_filesystems(tags, real, _DISK)
     mounted = _mount(g, filesystems)
-    by_device = {one.device: point for point, one in mounted.items()}
-    placed = [
-        FileSystem(one.device, one.type, one.uuid, one.label, one.part_uuid,
-                   by_device.get(one.device))
-        for one in filesystems
-    ]
+    points = {one.device: point for point, one in mounted.items()}
+    placed = [replace(one, mountpoint=points.get(one.device)) for one in filesystems]
     area = next((one for one in partitions if one.type_guid == BIOS_BOOT), None)
     return DiskFacts(
-        size_bytes=g.blockdev_getsize64("/dev/sda"), scheme=scheme, partitions=partitions,
-        filesystems=placed, boot_sector=g.pread_device("/dev/sda", 512, 0),
-        boot_area=g.pread_device(
-            "/dev/sda", _BOOT_AREA_BYTES, area.start_bytes if area else 512,
-        ),
+        size_bytes=g.blockdev_getsize64(_DISK), scheme=scheme, partitions=partitions,
+        filesystems=placed, boot_sector=g.pread_device(_DISK, 512, 0),
+        boot_area=g.pread_device(_DISK, _BOOT_AREA_BYTES, area.start_bytes if area else 512),
         mounted={one.mountpoint: one for one in placed if one.mountpoint},
     )
-
-
-def _partition(g: GuestFS, scheme: str, listed: dict[str, int]) -> Partition:
-    number = listed["part_num"]
-    type_guid, part_uuid = "", ""
-    if scheme == "gpt":
-        type_guid = g.part_get_gpt_type("/dev/sda", number).upper()
-        part_uuid = g.part_get_gpt_guid("/dev/sda", number).lower()
-    elif scheme == "msdos":
-        type_guid = MBR_PURPOSES.get(g.part_get_mbr_id("/dev/sda", number), "")
-    return Partition(
-        number, listed["part_start"], listed["part_size"], type_guid, part_uuid,
-        f"/dev/sda{number}",
-    )
-
-
-def _filesystems(g: GuestFS, partitions: list[Partition]) -> list[FileSystem]:
-    by_device = {one.device: one.part_uuid for one in partitions}
-    found = []
-    for device, fstype in g.list_filesystems().items():
-        if fstype in ("unknown", ""):
-            continue
-        tags = g.blkid(device)
-        found.append(FileSystem(
-            device, fstype, tags.get("UUID", ""), tags.get("LABEL", ""),
-            by_device.get(device, tags.get("PARTUUID", "")),
-        ))
-    return found
 
 
 def _mount(g: GuestFS, filesystems: list[FileSystem]) -> dict[str, FileSystem]:

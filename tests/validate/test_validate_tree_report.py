@@ -11,6 +11,7 @@ from host.errors import InputError
 from specs.kinds import KINDS
 from specs.model import Rule
 from tests.validate.small_views import Link, tree_of
+from validate.disk import EFI_SYSTEM, parse_filesystems, parse_table
 from validate.fstab import parse as parse_fstab
 from validate.registry import Finding, proven_kinds, verdict
 from validate.report import Report, result, to_json, to_junit
@@ -67,6 +68,40 @@ def test_fstab_is_read_as_mount_does() -> None:
     lines = parse_fstab("# c\nUUID=a / xfs\nbroken\n/dev/sda1 /a\\040b ext4 ro,noatime 0 0\n")
     assert [(one.tag, one.value, one.mountpoint, one.options) for one in lines] == [
         ("UUID", "a", "/", ("defaults",)), ("", "/dev/sda1", "/a b", ("ro", "noatime"))]
+
+
+def test_a_partition_table_is_read_as_sfdisk_prints_it() -> None:
+    gpt = {"label": "gpt", "sectorsize": 4096, "partitions": [
+        {"node": "/dev/sda12", "start": 2, "size": 3, "type": EFI_SYSTEM.lower(), "uuid": "AB"}]}
+    scheme, (one,) = parse_table(json.dumps({"partitiontable": gpt}))
+    assert (scheme, one.number, one.start_bytes, one.size_bytes) == ("gpt", 12, 8192, 12288)
+    assert (one.type_guid, one.part_uuid) == (EFI_SYSTEM, "ab")
+    mbr = {"label": "dos", "partitions": [
+        {"node": "/dev/sda1", "start": 1, "size": 1, "type": "ef"}]}
+    scheme, (one,) = parse_table(json.dumps({"partitiontable": mbr}))
+    assert (scheme, one.type_guid) == ("msdos", EFI_SYSTEM)
+    assert parse_table("sfdisk: /dev/sda: does not contain a recognized partition table") == (
+        "none", [])
+    assert parse_table("The backup table is corrupt.\n" + json.dumps({"partitiontable": mbr}))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "x", '{"partitiontable": {"label": "gpt", '
+                                  '"partitions": [{"node": "x", "start": "y"}]}}'])
+def test_a_broken_partition_table_is_an_input_error(text: str) -> None:
+    with pytest.raises(InputError, match="partition table"):
+        parse_table(text)
+
+
+def test_file_systems_are_read_as_blkid_prints_them() -> None:
+    volume, one, other = parse_filesystems(
+        "DEVNAME=/dev/sda\nTYPE=ext2\nUUID=of-the-appliance\n\n"
+        "DEVNAME=/dev/sdb2\nUUID=B\nTYPE=xfs\nLABEL=my\\ root\n\n"
+        "DEVNAME=/dev/mapper/vg-a\nTYPE=xfs\n\n"
+        "DEVNAME=/dev/sdb1\nTYPE=vfat\nPARTUUID=P\n\nDEVNAME=/dev/sdb3\nPARTUUID=Q\n",
+        "/dev/sdb", "/dev/sda")
+    assert (volume.device, one.device, one.type, one.part_uuid) == (
+        "/dev/mapper/vg-a", "/dev/sda1", "vfat", "P")
+    assert (other.label, other.uuid) == ("my root", "B")
 
 
 def test_every_kind_of_check_has_a_proof() -> None:
