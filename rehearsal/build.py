@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -37,12 +38,18 @@ def pool_key(job: Job, table: Table, index: Index, home: Path, release: str) -> 
         "common": table.common.model_dump(),
         "debs": [index.packages[deb].sha256 for deb in job.debs],
         "overlay": cache.source_digest(f"files/{job.name}/**/*"),
-        "code": cache.source_digest("*.py"),
-        "makers": cache.source_digest("makers/*.py", "selinux/*") if entry.makers else "",
+        "code": _code("*.py"),
+        "makers": _code("makers/*.py", "selinux/*") if entry.makers else "",
         "key": public_key(home),
         "release": release if entry.per_release else "",
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
+
+
+@functools.cache
+def _code(*patterns: str) -> str:
+    """Return the digest of our own code, read once for all packages: the code that runs now."""
+    return cache.source_digest(*patterns)
 
 
 def build(
