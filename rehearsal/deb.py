@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import lzma
 import stat
-import subprocess
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -57,12 +56,9 @@ def _data_tar(path: Path) -> bytes:
             return lzma.decompress(content)
         if name == "data.tar.gz":
             return zlib.decompress(content, wbits=31)
-        if name == "data.tar.zst":
-            return subprocess.run(["zstd", "-dc"], input=content, capture_output=True,
-                                  check=True).stdout
         if name == "data.tar":
             return content
-    raise InputError("this is not a Debian package", where=str(path))
+    raise InputError("this is no Debian package that we can read", where=str(path))
 
 
 def _ar_members(path: Path) -> Iterator[tuple[str, bytes]]:
