@@ -6,14 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from disk_machine import serial_output
-from disk_trees import EPOCH, hybrid_layout
 
 from builder.disk import direct
 from builder.disk.embed import boot_patches
 from builder.disk.model import Table
 from host.mounts import private_mounts
 from host.progress import Silent
+from tests.builder.disk.disk_machine import serial_output
+from tests.builder.disk.disk_trees import EPOCH, hybrid_layout
 
 pytestmark = pytest.mark.integration
 

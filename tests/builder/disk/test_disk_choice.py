@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from disk_trees import hybrid_layout
 
 from builder.disk import direct, guestfs_engine, mkfs
 from builder.disk.engine import choose
 from host.errors import HostError, InputError
+from tests.builder.disk.disk_trees import hybrid_layout
 
 
 def test_auto_takes_direct_where_it_can() -> None:

@@ -7,7 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from disk_trees import (
+
+from builder.disk import direct
+from builder.disk.layout import plan_layout
+from host.mounts import mounted, overlay, private_mounts
+from host.progress import Silent
+from tests.builder.disk.disk_trees import (
     EPOCH,
     MIB,
     describe,
@@ -17,11 +22,6 @@ from disk_trees import (
     mounted_read_only,
     request,
 )
-
-from builder.disk import direct
-from builder.disk.layout import plan_layout
-from host.mounts import mounted, overlay, private_mounts
-from host.progress import Silent
 
 pytestmark = pytest.mark.integration
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from disk_trees import MIB, hybrid_layout, request
 
 from builder.disk.embed import boot_patches
 from builder.disk.layout import plan_layout
 from host.errors import InputError
+from tests.builder.disk.disk_trees import MIB, hybrid_layout, request
 
 
 def boot_img() -> bytes:

@@ -7,7 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from disk_trees import (
+
+from builder.disk import direct, guestfs_engine
+from builder.disk.embed import Patch
+from builder.disk.engine import Engine
+from builder.disk.layout import Layout, plan_layout
+from host.errors import InputError
+from host.mounts import private_mounts
+from host.progress import Silent
+from tests.builder.disk.disk_trees import (
     EPOCH,
     MIB,
     describe,
@@ -19,14 +27,6 @@ from disk_trees import (
     read_fat,
     request,
 )
-
-from builder.disk import direct, guestfs_engine
-from builder.disk.embed import Patch
-from builder.disk.engine import Engine
-from builder.disk.layout import Layout, plan_layout
-from host.errors import InputError
-from host.mounts import private_mounts
-from host.progress import Silent
 
 pytestmark = pytest.mark.integration
 

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from disk_trees import EPOCH, MIB, hybrid_layout
 
 from builder.disk import direct, guestfs_engine
 from builder.disk.engine import Engine
 from host.errors import HostError
 from host.mounts import mounted, private_mounts
 from host.progress import Silent
+from tests.builder.disk.disk_trees import EPOCH, MIB, hybrid_layout
 
 pytestmark = pytest.mark.integration
 
@@ -77,14 +77,14 @@ def test_a_full_disk(engine: Engine, space_mib: int, tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
-from disk_trees import EPOCH, hybrid_layout
+sys.path.insert(0, sys.argv[1])
+from tests.builder.disk.disk_trees import EPOCH, hybrid_layout
 from builder.disk import direct
 from host.mounts import private_mounts
 from host.progress import Silent
 private_mounts()
 print("ready", flush=True)
-direct.write(hybrid_layout(), Path(sys.argv[3]), [], Path(sys.argv[4]), EPOCH, Silent())
+direct.write(hybrid_layout(), Path(sys.argv[2]), [], Path(sys.argv[3]), EPOCH, Silent())
 print("done", flush=True)
 """
 
@@ -94,7 +94,7 @@ def test_kill_at_any_moment_leaves_no_mount_loop_or_process(tmp_path: Path) -> N
     place = tmp_path / "out"
     place.mkdir()
     here = Path(__file__).resolve()
-    argv = [sys.executable, "-c", WRITER, here.parents[3], here.parent, tree]
+    argv: list[str | Path] = [sys.executable, "-c", WRITER, here.parents[3], tree]
     chance = random.Random(4)
     unfinished = 0
     for turn in range(8):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from disk_trees import MIB, hybrid_layout, request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from builder.disk.layout import Layout, fstab, plan_layout
 from builder.disk.model import PartitionRequest
 from builder.disk.table import sfdisk_script
 from host.errors import InputError
+from tests.builder.disk.disk_trees import MIB, hybrid_layout, request
 
 GIB = 1 << 30
 
@@ -147,9 +147,9 @@ def test_partitions_are_aligned_disjoint_in_bounds_and_large_enough(
         end = part.end_bytes
     assert end <= disk_mib * MIB - 33 * 512
     for wish in requests:
-        part = layout.at(wish.mountpoint)
-        assert part is not None and wish.size_mib is not None
-        size_mib = part.size_bytes // MIB
+        placed = layout.at(wish.mountpoint)
+        assert placed is not None and wish.size_mib is not None
+        size_mib = placed.size_bytes // MIB
         assert size_mib >= wish.size_mib
         assert wish.grow or size_mib == wish.size_mib
         assert size_mib <= (wish.maxsize_mib or 10**9) or not wish.grow
