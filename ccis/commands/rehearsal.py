@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -57,4 +59,7 @@ def serve(
     """
     import rehearsal
 
-    rehearsal.serve(release, port)
+    with rehearsal.serve(release, port) as url:
+        output.line(url)
+        sys.stdout.flush()  # whoever started us waits for the address
+        threading.Event().wait()
