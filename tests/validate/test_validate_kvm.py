@@ -1,0 +1,64 @@
+"""Whether KVM works is tried once per boot of the host, and remembered for that boot only."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from host import kvm
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and a device that can be opened, whatever this host has."""
+    monkeypatch.setenv("CCIS_CACHE", str(tmp_path))
+    device = tmp_path / "device"
+    device.touch()
+    monkeypatch.setattr(kvm, "DEVICE", device)
+    return tmp_path / "kvm"
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def remember(cache: Path, name: str, text: str) -> Path:
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / f"{name}.json"
+    path.write_text(text)
+    return path
+
+
+def test_no_device_means_no_kvm_without_a_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kvm, "DEVICE", tmp_path / "nothing")
+    assert kvm.kvm_works() == (False, f"{tmp_path}/nothing is not there")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_an_answer_of_this_boot_is_taken(cache: Path, works: bool) -> None:
+    remember(cache, boot_id(), json.dumps({"works": works, "reason": "tried before"}))
+    assert kvm.kvm_works() == (works, "tried before")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("name", "text"), [
+    ("another-boot", '{"works": true, "reason": "tried before"}'),
+    (boot_id(), '{"works": tru'),
+])
+def test_an_answer_of_another_boot_or_a_broken_one_is_not(
+    cache: Path, name: str, text: str,
+) -> None:
+    old = remember(cache, name, text)
+    works, reason = kvm.kvm_works()
+    assert reason != "tried before"
+    assert json.loads((cache / f"{boot_id()}.json").read_text()) == {
+        "works": works, "reason": reason}
+    assert not old.exists() or name == boot_id()
+    started = time.monotonic()
+    assert kvm.kvm_works() == (works, reason)
+    assert time.monotonic() - started < 1
