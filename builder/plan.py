@@ -24,7 +24,7 @@ from builder.steps import Step, code_digest, digest_of
 from builder.store import Store
 from host.errors import HostError, InputError
 from images.image import Image
-from images.release import Release
+from images.release import Release, Repository
 from specs.model import Rule
 from specs.model import load as load_spec
 
@@ -142,7 +142,7 @@ def _variables(options: Options) -> Mapping[str, str]:
     return {"arch": options.arch, "rehearsal": str(options.rehearsal)}
 
 
-def _repositories(kickstart: Kickstart, release: Release) -> list:  # type: ignore[type-arg]
+def _repositories(kickstart: Kickstart, release: Release) -> list[Repository]:
     urls = [command.data.url for command in kickstart.find("url") if command.data.url]
     extra = [(command.data.name, command.data.baseurl) for command in kickstart.find("repo")
              if command.data.baseurl]
