@@ -8,7 +8,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.errors import HostError
+from host.errors import HostError, ProgramError
 from host.files import write_atomically
 from host.locks import locked
 from host.places import cache_folder
@@ -99,6 +99,8 @@ def _try() -> tuple[bool, str, bool]:
     except HostError as error:
         if "is not installed" in error.what:
             return False, error.what, False
+        if isinstance(error, ProgramError):
+            return False, f"QEMU can't use it: {error.why}", True
         if not any("Linux version" in line for line in lines):
             return False, f"a kernel started under KVM said nothing within {TRY_S:.0f} s", True
         return False, f"a kernel started under KVM did not get to its end ({error.what})", True
