@@ -44,7 +44,7 @@ class Drive:
 @contextmanager
 def open_appliance(
     drives: Sequence[Drive], *, readonly: bool, memory_mib: int = MEMORY_MIB,
-    timeout_s: float = 900, network: bool = False,
+    timeout_s: float = 900,
 ) -> Iterator[GuestFS]:
     """Start the appliance with these drives (/dev/sda, …), yield its handle, and end it.
 
@@ -68,7 +68,7 @@ def open_appliance(
     watchdog.daemon = True
     with scratch_folder("appliance") as folder:
         try:
-            _configure(g, tail, folder, mark, memory_mib, network)
+            _configure(g, tail, folder, mark, memory_mib)
             for number, drive in enumerate(drives):
                 g.add_drive_opts(
                     str(drive.path), format=drive.format, readonly=int(readonly),
@@ -114,7 +114,7 @@ def _handle() -> GuestFS:
 
 
 def _configure(
-    g: GuestFS, tail: deque[str], folder: Path, mark: str, memory_mib: int, network: bool,
+    g: GuestFS, tail: deque[str], folder: Path, mark: str, memory_mib: int,
 ) -> None:
     guestfs = importlib.import_module("guestfs")
 
@@ -135,7 +135,7 @@ def _configure(
     g.set_smp(min(4, os.cpu_count() or 1))
     g.set_recovery_proc(1)
     g.set_pgroup(1)  # Ctrl-C must reach us alone, so that we end the appliance in order
-    g.set_network(int(network))
+    g.set_network(0)
     g.set_tmpdir(str(folder))
     g.set_append(mark)
 
