@@ -16,6 +16,7 @@ from builder.disk.loop import CONTROL
 from builder.disk.model import Layout, Partition
 from builder.disk.populate import populate
 from builder.disk.table import SFDISK, sfdisk_script
+from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints, view
 from host.errors import HostError
 from host.mounts import mounted
@@ -28,11 +29,6 @@ _TOOLS = {
     "ext2": ("mke2fs", "debugfs"), "ext3": ("mke2fs", "debugfs"), "ext4": ("mke2fs", "debugfs"),
     "vfat": ("mkfs.vfat", "mmd", "mcopy"), "efi": ("mkfs.vfat", "mmd", "mcopy"),
     "xfs": ("mkfs.xfs",), "btrfs": ("mkfs.btrfs",),
-}
-# How each tells its version; mkfs.vfat only does so while working.
-_VERSIONS = {
-    "sfdisk": "--version", "mke2fs": "-V", "mcopy": "--version", "mkfs.xfs": "-V",
-    "mkfs.btrfs": "--version", "cp": "--version",
 }
 
 
@@ -84,12 +80,7 @@ def write(
 
 def identity() -> dict[str, str]:
     """Return the versions of the programs whose output is in the image, of those there are."""
-    versions = {}
-    for program, flag in _VERSIONS.items():
-        if shutil.which(program):
-            result = run([program, flag], check=False)
-            versions[program] = (result.stdout + result.stderr).strip().splitlines()[0]
-    return versions
+    return tool_versions()
 
 
 def _fill(

@@ -17,11 +17,11 @@ from builder.disk.image_file import full_disk_error, image_file, is_scarce
 from builder.disk.model import Layout, Partition
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.tar_stream import tar_stream
+from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints
 from host.appliance import Drive, GuestFS, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
-from host.run import run
 
 name = "guestfs"
 
@@ -69,7 +69,7 @@ def write(
 
 def identity() -> dict[str, str]:
     """Return the versions of the programs whose output is in the image."""
-    found = {"tar": run(["tar", "--version"]).stdout.splitlines()[0]}
+    found = tool_versions()
     with suppress(ImportError):
         guestfs = importlib.import_module("guestfs")
         version = guestfs.GuestFS(python_return_dict=True).version()

@@ -50,7 +50,7 @@ def test_an_unknown_engine_is_bad_input() -> None:
 
 def test_identities_name_tools_and_versions() -> None:
     assert "mke2fs" in direct.identity()["mke2fs"]
-    assert set(guestfs_engine.identity()) == {"tar", "libguestfs"}
+    assert {"tar", "mke2fs", "libguestfs"} <= set(guestfs_engine.identity())
 
 
 def test_our_swap_header_is_that_of_mkswap(tmp_path: Path) -> None:
