@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 
 from host.run import run
 
@@ -15,6 +16,11 @@ _FLAGS = {
 
 def tool_versions() -> dict[str, str]:
     """Return program and version; libguestfs's appliance is made of the same programs."""
+    return dict(_asked_once())
+
+
+@cache
+def _asked_once() -> dict[str, str]:
     versions = {}
     for program, flag in _FLAGS.items():
         if shutil.which(program):
