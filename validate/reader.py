@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Literal
 
 from host.appliance import Drive, GuestFS, open_appliance
-from host.errors import InputError
+from host.errors import HostError, InputError
 from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate.artefact import ArtefactFacts
@@ -111,6 +111,11 @@ def _mount(g: GuestFS, filesystems: list[FileSystem]) -> dict[str, FileSystem]:
         if g.exists("/etc/os-release") or g.exists("/usr/lib/os-release"):
             return {"/": candidate, **_mount_below(g, filesystems)}
         g.umount("/")
+    if any("unknown filesystem type" in one for one in refused):
+        raise HostError(
+            "libguestfs's appliance does not know the image's file system", why=refused[0],
+            remedy="run tools/setup (Debian: libguestfs-xfs; CentOS: libguestfs-xfs)",
+        )
     why = "; ".join(refused) or "no file system of it holds an os-release"
     raise InputError("there is no root file system in the image", why=why)
 

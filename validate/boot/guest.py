@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from host.errors import InputError
 from images.record import BuildRecord
@@ -41,7 +41,6 @@ class Guest:
     started_s: float
     shut_down: bool | None = None
     record: BuildRecord | None = None
-    notes: list[str] = field(default_factory=list)
 
     def answer(self, command: str) -> Answer:
         """Return what a command said; raises InputError when the guest did not get to it."""

@@ -1,14 +1,16 @@
-"""Whether KVM works is tried once per boot of the host, and remembered for that boot only."""
+"""What a host may lack: KVM (tried once per boot, and remembered), libguestfs, a kernel for it."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from host import kvm
+from host import appliance, kvm
+from host.errors import HostError
 
 
 @pytest.fixture
@@ -62,3 +64,22 @@ def test_an_answer_of_another_boot_or_a_broken_one_is_not(
     started = time.monotonic()
     assert kvm.kvm_works() == (works, reason)
     assert time.monotonic() - started < 1
+
+
+def test_a_host_without_libguestfs_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "guestfs", None)
+    with (pytest.raises(HostError, match="Python binding") as caught,
+          appliance.open_appliance([], readonly=True)):
+        pass
+    assert "python3-guestfs" in str(caught.value.remedy)
+
+
+def test_a_host_without_a_kernel_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appliance, "host_kernels", list)
+    monkeypatch.delenv("LIBGUESTFS_PATH", raising=False)
+    with (pytest.raises(HostError, match="no kernel") as caught,
+          appliance.open_appliance([], readonly=True)):
+        pass
+    assert "linux-image-cloud-amd64" in str(caught.value.remedy)
