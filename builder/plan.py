@@ -96,7 +96,7 @@ def make(options: Options, store: Store) -> Plan:
     key = trusted_key(release, variables, store.root / "keys")
     request = Request(kickstart, release, arch, found, key)
     choices = resolve(request, store)
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or max(s.revision for s in found) or 1)
+    epoch = _source_date(choices)
     packages = _packages_step(request, choices, epoch)
     layout = layout_of(kickstart, options.image.disk_size_bytes, release,
                        seed=f"{options.image.name} {packages.digest}")
@@ -140,6 +140,19 @@ def _variables(options: Options) -> Mapping[str, str]:
             remedy=f"run `ccis rehearsal create {options.release.name}`",
         )
     return {"arch": options.arch, "rehearsal": str(options.rehearsal)}
+
+
+def _source_date(choices: Sequence[Choice]) -> int:
+    """Return SOURCE_DATE_EPOCH, by default the time when the newest package was built.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given:
+        if not given.isdigit():
+            raise InputError("SOURCE_DATE_EPOCH is no number of seconds", why=repr(given))
+        return int(given)
+    return max((choice.build_time for choice in choices), default=1)
 
 
 def _repositories(kickstart: Kickstart, release: Release) -> list[Repository]:

@@ -177,6 +177,7 @@ def _chosen(base: dnf.Base) -> list[dict[str, Any]]:
             "release": package.release, "arch": package.arch, "repository": package.reponame,
             "sha256": digest if kind == "sha256" else f"{kind}:{digest}",
             "size_bytes": package.downloadsize, "location": package.location,
+            "build_time": package.buildtime,
         })
     return sorted(rows, key=lambda row: (row["name"], row["arch"], row["version"]))
 

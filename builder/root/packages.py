@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from builder.kickstart.read import Kickstart
 from builder.root.nosync import filter_file
 from builder.root.repositories import Snapshot
 from builder.root.sandbox import isolation
+from builder.steps import code_digest, digest_of
 from builder.store import Store
 from host.errors import CcisError, HostError, InputError, RemoteError
 from host.progress import Progress
@@ -57,22 +57,27 @@ class Request:
         identity = {
             "selection": self.selection(), "key": self.key.name,
             "repositories": [(s.id, s.repomd_sha256) for s in self.snapshots],
+            "code": code_digest("builder/root/dnf_worker.py", "builder/root/packages.py"),
         }
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return digest_of(identity)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A package that was chosen: its record, and where its RPM lies in its repository."""
+    """A package that was chosen: its record, and where its RPM lies in its repository.
+
+    build_time: when the RPM was built, in seconds since 1970.
+    """
 
     record: Package
     size_bytes: int
     location: str
+    build_time: int
 
     def as_dnf_says(self) -> dict[str, Any]:
         """Return the row that the worker printed, to be compared with what it installs."""
         return {**self.record.model_dump(), "size_bytes": self.size_bytes,
-                "location": self.location}
+                "location": self.location, "build_time": self.build_time}
 
 
 def resolve(request: Request, store: Store) -> list[Choice]:
@@ -91,8 +96,8 @@ def resolve(request: Request, store: Store) -> list[Choice]:
     )
     rows = json.loads((entry.data / "packages.json").read_text(encoding="utf-8"))
     return [
-        Choice(Package(**{k: row[k] for k in Package.model_fields}), row["size_bytes"],
-               row["location"])
+        Choice(Package(**{key: row[key] for key in Package.model_fields}), row["size_bytes"],
+               row["location"], row["build_time"])
         for row in rows
     ]
 

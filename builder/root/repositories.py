@@ -28,7 +28,6 @@ class Snapshot:
     id: str
     urls: tuple[str, ...]
     repomd_sha256: str
-    revision: int
     signed_metadata: bool
 
 
@@ -59,7 +58,7 @@ def _snapshot(repository: Repository, variables: Mapping[str, str]) -> Snapshot:
             others = urls[:index] + urls[index + 1:]
             return Snapshot(
                 repository.id, (url, *others), hashlib.sha256(content).hexdigest(),
-                _revision(content), repository.signed_metadata,
+                repository.signed_metadata,
             )
         if attempt + 1 < _TRIES and not all(url.startswith("file:") for url in urls):
             time.sleep(_PAUSE_S)
@@ -82,13 +81,6 @@ def fetch(url: str) -> bytes:
     if len(content) > _MAX_BYTES:
         raise RemoteError("cannot be fetched", where=url, why="the answer is larger than 4 MiB")
     return content
-
-
-def _revision(repomd: bytes) -> int:
-    """Return the index's <revision>, which createrepo sets to the time it was made; 0 if none."""
-    start = repomd.find(b"<revision>") + len(b"<revision>")
-    digits = repomd[start:start + 20].split(b"<")[0]
-    return int(digits) if digits.isdigit() else 0
 
 
 def trusted_key(release: Release, variables: Mapping[str, str], folder: Path) -> Path:
