@@ -9,12 +9,14 @@ from typing import BinaryIO, Literal
 
 from host.errors import HostError, InputError, ProgramError, from_os_error
 from host.run import run
+from validate.programs import bounded, need
 
 _QCOW2_MAGIC = b"QFI\xfb"
 _EXTERNAL_DATA = 1 << 2
 _NAME_BYTES_MAX = 1023
 _CHECK_S = 600
 _MEMORY_BYTES = 4 << 30
+_SAID_BYTES_MAX = 1 << 20
 
 KNOWN = {".qcow2": "qcow2", ".raw": "raw"}
 """The formats that can be validated, by the ending of the file's name."""
@@ -106,10 +108,12 @@ def faults(facts: ArtefactFacts) -> str | None:
     """
     if facts.format == "raw":
         return None
+    need("qemu-img")
     try:
         done = run(
-            ["prlimit", f"--as={_MEMORY_BYTES}", "qemu-img", "check", "-U", "-f", "qcow2",
-             facts.path],
+            bounded(
+                ["prlimit", f"--as={_MEMORY_BYTES}", "qemu-img", "check", "-U", "-f", "qcow2",
+                 facts.path], _SAID_BYTES_MAX),
             timeout_s=_CHECK_S, check=False,
         )
     except ProgramError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from host.errors import InputError, ProgramError
 from host.run import run
+from validate.programs import bounded, need
 
 NOBODY = 65534
 DATABASE_NAMES = ("rpmdb.sqlite", "Packages.db", "Packages")
@@ -20,6 +21,7 @@ DATABASE_NAMES = ("rpmdb.sqlite", "Packages.db", "Packages")
 
 _QUERY_S = 120
 _MEMORY_BYTES = 2 << 30
+_LISTING_BYTES_MAX = 16 << 20
 _SIGNED = "%|RSAHEADER?{1}:{%|DSAHEADER?{1}:{%|SIGPGP?{1}:{%|SIGGPG?{1}:{0}|}|}|}|"
 _FORMAT = rf"%{{NAME}}\t%{{EPOCHNUM}}\t%{{VERSION}}\t%{{RELEASE}}\t%{{ARCH}}\t{_SIGNED}\n"
 _KEY = "gpg-pubkey"
@@ -54,13 +56,15 @@ def query(folder: Path) -> list[Installed]:
     folder: holds nothing but the database's files; given to `nobody` for the time of the query.
     Raises InputError when rpm can't read it, HostError when the host lacks bwrap or rpm.
     """
+    need("bwrap", "rpm")
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
             os.chown(path, NOBODY, NOBODY)
     try:
         done = run(
-            ["prlimit", f"--as={_MEMORY_BYTES}", f"--cpu={_QUERY_S}", "--", *_sandbox(folder),
-             "rpm", "--dbpath", "/db", "-qa", "--qf", _FORMAT],
+            bounded(
+                ["prlimit", f"--as={_MEMORY_BYTES}", f"--cpu={_QUERY_S}", "--", *_sandbox(folder),
+                 "rpm", "--dbpath", "/db", "-qa", "--qf", _FORMAT], _LISTING_BYTES_MAX),
             timeout_s=_QUERY_S, cwd=Path("/"),
         )
     except ProgramError as error:

@@ -10,6 +10,7 @@ import pytest
 
 from host.errors import InputError
 from host.progress import Silent
+from host.run import run
 from images.record import Artefact
 from specs.kinds import KINDS
 from specs.model import Rule, load
@@ -23,6 +24,7 @@ from tests.validate.disks import (
 from tests.validate.small_views import record_of, view_of
 from validate.artefact import inspect
 from validate.boot.run import boot
+from validate.programs import bounded
 from validate.run import judge, validate
 
 SIZE = {"kind": "artefact_virtual_size", "multiple_bytes": MIB, "max_bytes": 8 * MIB}
@@ -145,6 +147,22 @@ def test_what_is_no_file_is_an_input_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.raw").mkdir()
     with pytest.raises(InputError, match="is not a file"):
         inspect(tmp_path / name)
+
+
+@pytest.mark.parametrize(("script", "status", "kept"), [
+    ("printf hello", 0, "hello"),
+    ("printf hello; exit 3", 3, "hello"),
+    ("yes", 141, "y\n" * 50),
+])
+def test_a_flood_is_cut_off_and_the_status_is_kept(script: str, status: int, kept: str) -> None:
+    done = run(bounded(["sh", "-c", script], 100), check=False, timeout_s=30)
+    assert (done.status, done.stdout) == (status, kept)
+
+
+def test_a_flood_of_errors_is_cut_off() -> None:
+    done = run(bounded(["sh", "-c", "yes >&2"], 100), check=False, timeout_s=30)
+    assert done.status != 0
+    assert len(done.stderr) <= 1 << 17
 
 
 def test_talking_disk_is_a_boot_sector(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from host import appliance, kvm
 from host.errors import HostError
+from validate.rpmdb import query
 
 
 @pytest.fixture
@@ -83,3 +84,11 @@ def test_a_host_without_a_kernel_is_told_what_to_install(monkeypatch: pytest.Mon
           appliance.open_appliance([], readonly=True)):
         pass
     assert "linux-image-cloud-amd64" in str(caught.value.remedy)
+
+
+def test_a_host_without_a_program_is_told_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match="bwrap is not installed"):
+        query(tmp_path)

@@ -25,6 +25,7 @@ from validate.artefact import ArtefactFacts
 from validate.boot.console import Console
 from validate.boot.firmware import uefi_firmware
 from validate.boot.seed import Seed
+from validate.programs import need
 
 log = logging.getLogger("ccis.boot")
 
@@ -85,6 +86,7 @@ def started(
             f"there is no QEMU for {arch} on this host",
             remedy="run tools/setup (Debian: qemu-system; CentOS: qemu-kvm)",
         )
+    need("ip", "nsenter", "qemu-img", "ssh", "unshare")
     kvm, reason = kvm_works()
     kvm = kvm and arch == platform.machine()
     log.debug("boot under %s: %s", "KVM" if kvm else "TCG", reason)

@@ -12,11 +12,13 @@ from host.errors import HostError
 from host.run import run
 from validate.boot.guest import Answer
 from validate.boot.qemu import SSH_PORT, Machine
+from validate.programs import bounded
 
 _CONNECT_S = 60
 _COMMAND_S = 90
 _BATCH_S = 600
 _OUTPUT_BYTES_MAX = 256 << 10
+_ALL_BYTES_MAX = 32 << 20
 
 
 class Ssh:
@@ -43,8 +45,9 @@ class Ssh:
         """
         try:
             done = run(
-                [*self._words(), "-o", "PreferredAuthentications=publickey",
-                 "-o", "BatchMode=yes", "-i", str(self._key), f"{self.user}@127.0.0.1", command],
+                self._inside([
+                    *self._words(), "-o", "PreferredAuthentications=publickey", "-o",
+                    "BatchMode=yes", "-i", str(self._key), f"{self.user}@127.0.0.1", command]),
                 stdin=stdin, timeout_s=timeout_s, check=False,
             )
         except HostError as error:
@@ -56,8 +59,9 @@ class Ssh:
     def ways_in(self, user: str) -> list[str]:
         """Return the ways to log in that sshd offers to whoever shows nothing (RFC 4252, 5.2)."""
         done = run(
-            [*self._words(), "-o", "PreferredAuthentications=none", "-o", "BatchMode=yes",
-             "-o", "PubkeyAuthentication=no", f"{user}@127.0.0.1", "true"],
+            self._inside([
+                *self._words(), "-o", "PreferredAuthentications=none", "-o", "BatchMode=yes",
+                "-o", "PubkeyAuthentication=no", f"{user}@127.0.0.1", "true"]),
             timeout_s=_CONNECT_S, check=False,
         )
         if done.status == 0:
@@ -85,14 +89,17 @@ class Ssh:
         }
         return status == 0 and f"{mark} root" in output, answers
 
+    def _inside(self, words: list[str]) -> list[str]:
+        return self._machine.inside(bounded(words, _ALL_BYTES_MAX))
+
     def _words(self) -> list[str]:
-        return self._machine.inside([
+        return [
             "ssh", "-F", "/dev/null", "-T", "-p", str(SSH_PORT),
             "-o", f"UserKnownHostsFile={self._known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null",
             "-o", "StrictHostKeyChecking=accept-new", "-o", "UpdateHostKeys=no",
             "-o", "HashKnownHosts=no", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR",
             "-o", f"ConnectTimeout={_CONNECT_S}", "-o", "ServerAliveInterval=20",
-        ])
+        ]
 
 
 def _script(commands: list[str], mark: str) -> str:
