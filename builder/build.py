@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import formats
@@ -75,9 +75,7 @@ class _Run:
     plan: Plan
     store: Store
     progress: Progress
-
-    def __post_init__(self) -> None:
-        self.records: list[StepRecord] = []
+    records: list[StepRecord] = field(default_factory=list)
 
     def disk(self) -> Entry:
         """Return the disk image, making the layers below it only if it is not there."""
@@ -91,7 +89,7 @@ class _Run:
 
     def artefacts(self, disk: Entry) -> list[tuple[formats.Format, Entry]]:
         """Convert the disk into every format asked for, several at a time."""
-        wanted = [formats.get(name) for name in self.plan.formats]
+        wanted = [formats.get(name) for name in self.plan.options.wanted_formats]
         with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
             entries = list(pool.map(lambda wish: self._convert(wish, disk), wanted))
         return list(zip(wanted, entries, strict=True))
@@ -171,7 +169,8 @@ def _record(
         distribution=release.distribution, version=release.version, arch=options.arch,
         build_id=build_id, public_path=release.public_path, spec=image.spec,
         engine=plan.engine.name, engine_reason=plan.engine_reason,
-        kickstart=options.kickstart.name, kickstart_sha256=_sha256(kickstart_text),
+        kickstart=options.kickstart.name,
+        kickstart_sha256=hashlib.sha256(kickstart_text.encode("utf-8")).hexdigest(),
         digest=plan.digest, source_date_epoch=plan.epoch,
         repositories=[
             RepositoryRecord(id=s.id, url=s.urls[0], repomd_sha256=s.repomd_sha256)
@@ -189,8 +188,3 @@ def _record(
         ],
         steps=steps, tools=plan.tools,
     )
-
-
-def _sha256(text: str) -> str:
-
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

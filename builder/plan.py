@@ -47,6 +47,11 @@ class Options:
     formats: Sequence[str] | None = None
     rehearsal: Path | None = None
 
+    @property
+    def wanted_formats(self) -> list[str]:
+        """The artefacts to be made."""
+        return list(self.formats or self.image.formats)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -64,11 +69,6 @@ class Plan:
     rules: list[Rule]
     steps: dict[str, Step]
     tools: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def formats(self) -> list[str]:
-        """The artefacts to be made."""
-        return list(self.options.formats or self.options.image.formats)
 
     @property
     def digest(self) -> str:
@@ -102,12 +102,11 @@ def make(options: Options, store: Store) -> Plan:
                        seed=f"{options.image.name} {packages.digest}")
     engine, reason = choose(options.engine, layout)
     rules = load_spec(options.image.spec).sealed(arch=arch, image_format="raw", shape="disk")
-    formats = list(options.formats or options.image.formats)
     return Plan(
         options=options, label=f"{options.image.name} {release.name} {arch}",
         kickstart=kickstart, request=request, choices=choices, epoch=epoch, layout=layout,
         engine=engine, engine_reason=reason, rules=rules,
-        steps=_steps(packages, kickstart, options, layout, engine, rules, formats),
+        steps=_steps(packages, kickstart, options, layout, engine, rules),
         tools={"rpm": rpm.__version__, "dnf": _dnf_version(), **engine.identity()},
     )
 
@@ -178,7 +177,7 @@ def _packages_step(request: Request, choices: Sequence[Choice], epoch: int) -> S
 
 def _steps(
     packages: Step, kickstart: Kickstart, options: Options, layout: Layout, engine: Engine,
-    rules: Sequence[Rule], formats: Sequence[str],
+    rules: Sequence[Rule],
 ) -> dict[str, Step]:
     plain_layout = digest_of(layout.model_dump(mode="json"))
     settings = Step("settings", {
@@ -213,7 +212,7 @@ def _steps(
         "code": code_digest("builder/disk", "host/mounts.py"),
     }, seal)
     steps = {s.name: s for s in (packages, settings, initramfs, bootloader, scripts, seal, disk)}
-    for name in formats:
+    for name in options.wanted_formats:
         artefact = get_format(name)
         steps[name] = Step(name, {
             "format": digest_of(artefact.identity()), "code": code_digest("builder/formats"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from host.errors import InputError
+from host.places import cache_folder
 from rehearsal.version import RELEASES
 
 SOURCE = Path(__file__).parent
@@ -18,12 +18,7 @@ MANIFEST = "rehearsal.json"
 
 def root() -> Path:
     """Return the folder of everything we keep: `rehearsal` in CCIS_CACHE or the user's cache."""
-    given = os.environ.get("CCIS_CACHE")
-    if given:
-        return Path(given).absolute() / "rehearsal"
-    if os.geteuid() == 0:
-        return Path("/var/cache/ccis/rehearsal")
-    return Path.home() / ".cache/ccis/rehearsal"
+    return cache_folder().absolute() / "rehearsal"
 
 
 def path(release: str) -> Path | None:
