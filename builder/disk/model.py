@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Table = Literal["gpt", "msdos"]
 FsType = Literal[
     "xfs", "ext2", "ext3", "ext4", "vfat", "efi", "swap", "biosboot", "prepboot", "btrfs",
+    "lvmpv", "mdmember", "luks", "unused",
 ]
+# What holds other devices, or nothing, instead of files.
+CONTAINERS = ("lvmpv", "mdmember", "luks", "unused")
+UNMOUNTED = ("swap", "biosboot", "prepboot", *CONTAINERS)
 
 MIB = 1 << 20
 SECTOR_BYTES = 512
@@ -42,34 +46,51 @@ class PartitionRequest(BaseModel):
     where: str
 
 
-class Partition(BaseModel):
-    """One partition and the file system in it.
+class FileSystem(BaseModel):
+    """What is on a partition or on a volume: a file system, swap, or a part of something larger.
 
-    number: its place in the table, from 1.
     mountpoint: None for what is not mounted as a folder.
-    type_id: the GPT type GUID (upper case), or the MBR type as two hexadecimal digits.
-    part_uuid: the GPT partition's own GUID; None in an MBR table, which derives it.
     fs_uuid: the file system's UUID; for FAT the serial number as XXXX-XXXX; None without one.
+    subvolume: the btrfs subvolume that is mounted; several share one device and UUID.
     fstab_options: the fourth word of its fstab line.
-    bootable: the active flag of an MBR table.
     where: the kickstart's file and line, for messages; not part of the identity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    number: int
     mountpoint: str | None
     fstype: FsType
-    start_bytes: int
     size_bytes: int
-    type_id: str
-    part_uuid: str | None
     fs_uuid: str | None
     label: str | None
+    subvolume: str | None = None
     mkfs_options: tuple[str, ...] = ()
     fstab_options: str = "defaults"
-    bootable: bool = False
     where: str | None = Field(default=None, exclude=True)
+
+
+class Partition(FileSystem):
+    """One partition and what is on it.
+
+    number: its place in the table, from 1.
+    type_id: the GPT type GUID (upper case), or the MBR type as two hexadecimal digits.
+    part_uuid: the GPT partition's own GUID; None in an MBR table, which derives it.
+    part_name, attributes: the GPT partition's name and attributes, as sfdisk writes them.
+    bootable: the active flag of an MBR table.
+    """
+
+    number: int
+    start_bytes: int
+    type_id: str
+    part_uuid: str | None
+    part_name: str | None = None
+    attributes: str = ""
+    bootable: bool = False
+
+    @property
+    def device(self) -> str:
+        """The partition's name in the guest, where the disk is /dev/vda."""
+        return f"/dev/vda{self.number}"
 
     @property
     def end_bytes(self) -> int:
@@ -77,10 +98,108 @@ class Partition(BaseModel):
         return self.start_bytes + self.size_bytes
 
 
+class Volume(FileSystem):
+    """What is on a device that the stack makes out of partitions.
+
+    device: its name in the guest, such as /dev/mapper/cs-root or /dev/md/boot.
+    """
+
+    device: str
+
+
+class Encryption(BaseModel):
+    """A LUKS container: `device` is encrypted, what is inside shows as /dev/mapper/`name`.
+
+    passphrase: never shown and never part of the layout as data; Layout.secrets() has it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["luks"] = "luks"
+    device: str
+    name: str
+    uuid: str
+    version: Literal["luks1", "luks2"] = "luks2"
+    cipher: str | None = None
+    options: tuple[str, ...] = ()
+    passphrase: str = Field(default="", exclude=True, repr=False)
+    where: str | None = Field(default=None, exclude=True)
+
+
+class Array(BaseModel):
+    """A software RAID out of `devices`, the last `spares` of them spare: /dev/md/`name`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["md"] = "md"
+    name: str
+    level: str
+    devices: tuple[str, ...]
+    spares: int = 0
+    metadata: str = "1.2"
+    chunk_kib: int | None = None
+    uuid: str
+    where: str | None = Field(default=None, exclude=True)
+
+
+class LogicalVolume(BaseModel):
+    """One logical volume: /dev/mapper/GROUP-NAME, hyphens within the names doubled.
+
+    role: a thin volume lives in the thin pool named by `pool`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    size_mib: int
+    role: Literal["linear", "thinpool", "thin"] = "linear"
+    pool: str | None = None
+    metadata_mib: int | None = None
+    chunk_kib: int | None = None
+    uuid: str
+
+
+class VolumeGroup(BaseModel):
+    """An LVM volume group on `devices` and its logical volumes, pools before what is in them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["lvm"] = "lvm"
+    name: str
+    devices: tuple[str, ...]
+    extent_mib: int = 4
+    volumes: tuple[LogicalVolume, ...]
+    uuid: str
+    where: str | None = Field(default=None, exclude=True)
+
+
+class BtrfsVolume(BaseModel):
+    """A btrfs over `devices` with its subvolumes; what is mounted of it is in Layout.volumes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["btrfs"] = "btrfs"
+    devices: tuple[str, ...]
+    uuid: str
+    label: str | None = None
+    data: str | None = None
+    metadata: str | None = None
+    subvolumes: tuple[str, ...] = ()
+    mkfs_options: tuple[str, ...] = ()
+    where: str | None = Field(default=None, exclude=True)
+
+
+StackItem = Annotated[
+    Encryption | Array | VolumeGroup | BtrfsVolume, Field(discriminator="kind"),
+]
+
+
 class Layout(BaseModel):
     """A whole disk; `model_dump(mode="json")` is canonical and belongs into the plan's digest.
 
     disk_uuid: the GPT disk's GUID, or the 32-bit MBR disk signature as 0xXXXXXXXX.
+    stack: what is made of the partitions, in the order in which it is made.
+    volumes: what is on the devices that the stack makes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,22 +208,30 @@ class Layout(BaseModel):
     disk_size_bytes: int
     disk_uuid: str
     partitions: tuple[Partition, ...]
+    stack: tuple[StackItem, ...] = ()
+    volumes: tuple[Volume, ...] = ()
 
     @property
-    def root(self) -> Partition:
-        """The partition that is mounted at `/`."""
+    def filesystems(self) -> tuple[Partition | Volume, ...]:
+        """Everything that holds files or swap, or that firmware reads: no parts of others."""
+        both: tuple[Partition | Volume, ...] = (*self.partitions, *self.volumes)
+        return tuple(part for part in both if part.fstype not in CONTAINERS)
+
+    @property
+    def root(self) -> Partition | Volume:
+        """What is mounted at `/`."""
         found = self.at("/")
         assert found is not None  # plan_layout makes no layout without one
         return found
 
-    def at(self, mountpoint: str) -> Partition | None:
-        """Return the partition mounted at a path, None when there is none."""
-        return next((part for part in self.partitions if part.mountpoint == mountpoint), None)
+    def at(self, mountpoint: str) -> Partition | Volume | None:
+        """Return what is mounted at a path, None when nothing is."""
+        return next((part for part in self.filesystems if part.mountpoint == mountpoint), None)
 
     @property
-    def mounted(self) -> tuple[Partition, ...]:
-        """The partitions that hold parts of the root tree, outer ones before inner ones."""
-        parts = [part for part in self.partitions if part.mountpoint is not None]
+    def mounted(self) -> tuple[Partition | Volume, ...]:
+        """What holds parts of the root tree, outer ones before inner ones."""
+        parts = [part for part in self.filesystems if part.mountpoint is not None]
         return tuple(sorted(parts, key=lambda part: (part.mountpoint or "").rstrip("/")))
 
     @property
@@ -118,3 +245,20 @@ class Layout(BaseModel):
         return tuple(
             point for point in self.mountpoints if point != mountpoint and point.startswith(inside)
         )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the passphrases, which decide the image and are shown nowhere."""
+        return tuple(item.passphrase for item in self.stack if isinstance(item, Encryption))
+
+
+class DiskTable(BaseModel):
+    """The partition table that a %pre script left on the disk, for `part --onpart`.
+
+    partitions: as they stand there, each of the type "unused" until a `part` line takes it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: Table
+    disk_uuid: str
+    partitions: tuple[Partition, ...]
