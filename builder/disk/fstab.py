@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.disk.model import Layout, Partition
+from builder.disk.model import FileSystem, Layout
 
 
 def fstab(layout: Layout) -> str:
@@ -26,7 +26,7 @@ def fstab(layout: Layout) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _checks(part: Partition) -> tuple[int, int]:
+def _checks(part: FileSystem) -> tuple[int, int]:
     """Return fstab's last two numbers: xfs, btrfs and swap are never checked at boot."""
     if part.fstype in ("ext2", "ext3", "ext4"):
         return 1, 1 if part.mountpoint == "/" else 2

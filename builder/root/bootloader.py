@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.disk.layout import Layout, Partition
+from builder.disk.model import Volume
 from builder.kickstart.read import Kickstart
 from builder.root.initramfs import kernels
 from builder.root.tree import Tree
@@ -108,7 +109,15 @@ def _terminal(arguments: str) -> list[str]:
 def _boot(layout: Layout) -> tuple[Partition, str]:
     """Return the partition that holds /boot and the folder of GRUB's files on it."""
     own = layout.at("/boot")
-    return (own, "/grub2") if own else (layout.root, "/boot/grub2")
+    return (_plain(own), "/grub2") if own else (_plain(layout.root), "/boot/grub2")
+
+
+def _plain(place: Partition | Volume) -> Partition:
+    """Return a partition that GRUB can read by itself; raise InputError for anything else."""
+    if isinstance(place, Partition):
+        return place
+    raise InputError(f"the boot loader can't read {place.device}", where=place.where,
+                     remedy="add `part /boot --fstype=xfs --size=1024`")
 
 
 def _point_entries_at(tree: Tree, options: str) -> None:
@@ -178,7 +187,7 @@ def probe_script(layout: Layout) -> str:
     boot, _ = _boot(layout)
     table = "gpt" if layout.table == "gpt" else "msdos"
     cases = []
-    for name, partition in {"root": layout.root, "boot": boot}.items():
+    for name, partition in {"root": _plain(layout.root), "boot": boot}.items():
         answers = {
             "device": f"/dev/vda{partition.number}", "disk": "/dev/vda",
             "fs": _FS_MODULES[partition.fstype], "fs_uuid": partition.fs_uuid or "",
@@ -197,8 +206,8 @@ def probe_script(layout: Layout) -> str:
         "    --target=*) target=${1#--target=} ;;",
         "    -t|--target) target=$2; shift ;;",
         "    --device|-d|-v|--verbose) ;;",
-        f"    /boot|/boot/*|/dev/vda{boot.number}) place=boot ;;",
-        f"    /dev/vda{layout.root.number}) place=root ;;",
+        f"    /boot|/boot/*|{boot.device}) place=boot ;;",
+        f"    {layout.root.device}) place=root ;;",
         "  esac",
         "  shift",
         "done",
