@@ -1,103 +1,193 @@
 """The registry of kickstart commands: what each means for an image, or why it means nothing.
 
 A module of builder/kickstart/commands/ registers what it handles when it is imported; a new
-family of commands is one new file there.
+family of commands is one new file there. Names are those of commands (`part`), of sections
+(`%post`) and of add-ons (`%addon com_redhat_kdump`). An option that is not named in its command's
+entry has the command's own status; options are spelled as in the kickstart (`--noformat`), a bare
+word as the parser names it (`<mntpoint>`).
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
 
+from builder.kickstart.options import Spellings, used
 from builder.kickstart.read import Addon, Command, Kickstart
 from builder.root.tree import Tree
 from host.errors import InputError
 
 Handler = Callable[[Command, Tree], None]
 AddonHandler = Callable[[Addon, Tree], None]
+Reasons = Mapping[str, str]
+
+_LAST = ("group", "user", "rootpw", "sshkey")
+"""Anaconda makes groups and users after everything else, in this order (pyanaconda/installation.py,
+users.py), so `sshkey` may stand before the `user` that it is for."""
 
 
 @dataclass(frozen=True)
-class _Registry:
-    """Command names by what becomes of them."""
+class Status:
+    """What becomes of a command or option.
 
-    settings: dict[str, Handler]
-    elsewhere: dict[str, str]
-    meaningless: dict[str, str]
-    addons: dict[str, AddonHandler]
+    reason: of what is meaningless or refused, one clause without a final stop; of what is
+    honoured, the step that reads it.
+    """
+
+    kind: Literal["honoured", "meaningless", "refused"]
+    reason: str
 
 
-_registry = _Registry({}, {}, {}, {})
+@dataclass(frozen=True)
+class Entry:
+    """One name's own status, and those of its options that differ from it."""
+
+    status: Status
+    options: dict[str, Status] = field(default_factory=dict)
+    handler: Handler | None = None
+    addon_handler: AddonHandler | None = None
+
+    def of(self, spellings: Spellings) -> Status:
+        """Return the status of one option, given by all its spellings."""
+        return next((self.options[s] for s in spellings if s in self.options), self.status)
 
 
-def honours(*names: str) -> Callable[[Handler], Handler]:
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of one line, or of one option on it; name: as it is registered."""
+
+    name: str
+    status: Status
+    where: str
+
+
+_entries: dict[str, Entry] = {}
+
+
+def honours(
+    *names: str, meaningless: Reasons | None = None, refused: Reasons | None = None,
+) -> Callable[[Handler], Handler]:
     """Register a function that turns one command into changes of the tree."""
     def register(handler: Handler) -> Handler:
         for name in names:
-            _registry.settings[name] = handler
+            _add(name, Entry(Status("honoured", "settings"),
+                             _options(meaningless, refused), handler))
         return handler
     return register
 
 
-def honours_addon(name: str) -> Callable[[AddonHandler], AddonHandler]:
+def honours_addon(
+    name: str, meaningless: Reasons | None = None, refused: Reasons | None = None,
+) -> Callable[[AddonHandler], AddonHandler]:
     """Register a function that turns one %addon into changes of the tree."""
     def register(handler: AddonHandler) -> AddonHandler:
-        _registry.addons[name] = handler
+        _add(f"%addon {name}", Entry(Status("honoured", "settings"),
+                                     _options(meaningless, refused), addon_handler=handler))
         return handler
     return register
 
 
-def honoured_by(step: str, *names: str) -> None:
-    """Register commands that another step reads, such as the disk's layout."""
+def honoured_by(
+    step: str, *names: str, meaningless: Reasons | None = None, refused: Reasons | None = None,
+) -> None:
+    """Register what another step reads, such as the disk's layout."""
     for name in names:
-        _registry.elsewhere[name] = step
+        _add(name, Entry(Status("honoured", step), _options(meaningless, refused)))
 
 
 def meaningless(reason: str, *names: str) -> None:
-    """Register commands that steer an installer and leave no trace in what it installs."""
+    """Register what steers an installer and leaves no trace in what it installs."""
     for name in names:
-        _registry.meaningless[name] = reason
+        _add(name, Entry(Status("meaningless", reason)))
+
+
+def refused(reason: str, *names: str) -> None:
+    """Register what an image build can't or won't do."""
+    for name in names:
+        _add(name, Entry(Status("refused", reason)))
+
+
+def _add(name: str, new: Entry) -> None:
+    if name in _entries:
+        raise ValueError(f"{name} is registered twice")
+    _entries[name] = new
+
+
+def _options(without_meaning: Reasons | None, turned_down: Reasons | None) -> dict[str, Status]:
+    return {
+        **{name: Status("meaningless", reason) for name, reason in (without_meaning or {}).items()},
+        **{name: Status("refused", reason) for name, reason in (turned_down or {}).items()},
+    }
+
+
+def entry(name: str) -> Entry | None:
+    """Return what is registered for a command, section or add-on."""
+    _load()
+    return _entries.get(name)
+
+
+def names() -> list[str]:
+    """Return every registered name."""
+    _load()
+    return sorted(_entries)
+
+
+def verdicts(kickstart: Kickstart) -> Iterator[Verdict]:
+    """Yield what becomes of each command, section and add-on, and of options that differ."""
+    for command in kickstart.commands:
+        yield from _judge(command.name, used(command), command.where)
+    for script in kickstart.scripts:
+        outside = script.kind == "%post" and not script.in_chroot
+        yield from _judge(script.kind, [("--nochroot",)] if outside else [], script.where)
+    for addon in kickstart.addons:
+        words = [(word.partition("=")[0],) for word in addon.words if word.startswith("--")]
+        yield from _judge(f"%addon {addon.name}", words, addon.where)
+
+
+def _judge(name: str, options: Iterable[Spellings], where: str) -> Iterator[Verdict]:
+    found = entry(name)
+    if found is None:
+        yield Verdict(name, Status("refused", "the builder does not know it"), where)
+        return
+    yield Verdict(name, found.status, where)
+    if found.status.kind != "honoured":
+        return
+    for spellings in options:
+        if (status := found.of(spellings)) != found.status:
+            yield Verdict(f"{name} {spellings[0]}", status, where)
 
 
 def check(kickstart: Kickstart) -> None:
     """Refuse what nothing here honours: no line of a kickstart is ignored in silence.
 
-    Raises InputError for the first such command or section, with file and line.
+    Raises InputError for the first such command, option or section, with file and line.
     """
-    known = _load()
-    for command in kickstart.commands:
-        if not any(command.name in names
-                   for names in (known.settings, known.elsewhere, known.meaningless)):
+    for verdict in verdicts(kickstart):
+        if verdict.status.kind == "refused":
             raise InputError(
-                f"the command '{command.name}' is not honoured yet", where=command.where,
-                remedy="remove the line, or do in %post what it says",
-            )
-    for addon in kickstart.addons:
-        if addon.name not in known.addons:
-            raise InputError(f"the add-on '{addon.name}' is not honoured", where=addon.where)
-    for script in kickstart.scripts:
-        if script.kind in ("%pre", "%pre-install") or not script.in_chroot:
-            kind = script.kind if script.in_chroot or script.kind != "%post" else "%post --nochroot"
-            raise InputError(
-                f"{kind} scripts are not run yet", where=script.where,
-                remedy="move what the script does into %post, or partition with `part`",
+                f"'{verdict.name}' is not honoured", where=verdict.where,
+                why=verdict.status.reason, remedy="remove it, or do in %post what it says",
             )
 
 
 def apply(kickstart: Kickstart, tree: Tree) -> None:
-    """Turn every command and add-on into changes of the tree, in the order of the file."""
-    known = _load()
-    for command in kickstart.commands:
-        if handler := known.settings.get(command.name):
-            handler(command, tree)
+    """Turn every command and add-on into changes of the tree, as Anaconda does: in the order of
+    the file, accounts after all else, add-ons last."""
+    rank = {name: number for number, name in enumerate(_LAST, start=1)}
+    for command in sorted(kickstart.commands, key=lambda each: rank.get(each.name, 0)):
+        if (found := entry(command.name)) and found.handler:
+            found.handler(command, tree)
     for addon in kickstart.addons:
-        known.addons[addon.name](addon, tree)
+        if (found := entry(f"%addon {addon.name}")) and found.addon_handler:
+            found.addon_handler(addon, tree)
 
 
-def _load() -> _Registry:
+@cache
+def _load() -> None:
     from builder.kickstart import commands
     for module in pkgutil.iter_modules(commands.__path__):
         importlib.import_module(f"{commands.__name__}.{module.name}")
-    return _registry

@@ -92,22 +92,6 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read(tmp_path / "none.ks", "RHEL10")
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("raid / --device=md0 --level=1 raid.1 raid.2\n", "the command 'raid'"),
-    ("%pre\necho\n%end\n", "%pre scripts are not run yet"),
-    ("%post --nochroot\necho\n%end\n", "--nochroot"),
-    ("%addon org_example_thing\n%end\n", "add-on 'org_example_thing'"),
-])
-def test_what_is_not_honoured_is_refused_with_its_place(
-    tmp_path: Path, text: str, says: str,
-) -> None:
-    path = write(tmp_path, "text\n" + text)
-    with pytest.raises(InputError) as caught:
-        registry.check(read(path, "RHEL10"))
-    assert says in str(caught.value)
-    assert caught.value.where == f"{path}:2"
-
-
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(
     st.binary(max_size=300),

@@ -1,17 +1,10 @@
-"""Commands that other steps read, and those that mean nothing for an image, with the reason."""
+"""Commands and sections that other steps read."""
 
 from __future__ import annotations
 
-from builder.kickstart.registry import honoured_by, meaningless
+from builder.kickstart.registry import honoured_by, refused
 
-honoured_by("layout", "part", "partition", "clearpart", "zerombr", "ignoredisk")
-honoured_by("bootloader", "bootloader")
-honoured_by("packages", "repo", "url")
+honoured_by("packages", "repo", "url", "%packages")
 
-meaningless("an image build shows no installer", "text", "cmdline", "graphical", "vnc", "rdp")
-meaningless("the build ends when the image is done", "reboot", "shutdown", "poweroff", "halt")
-meaningless("the builder accepts no licence in anybody's name", "eula")
-meaningless("the image has no X server to configure", "skipx")
-meaningless("the builder installs always anew", "install", "upgrade")
-meaningless("the release names the source", "cdrom", "harddrive")
-meaningless("the builder has a log of its own", "logging")
+honoured_by("scripts", "%post", refused={"--nochroot": "such scripts are not run yet"})
+refused("such scripts are not run yet", "%pre", "%pre-install")
