@@ -30,10 +30,15 @@ _TOOLS = {
     "vfat": ("mkfs.vfat", "mmd", "mcopy"), "efi": ("mkfs.vfat", "mmd", "mcopy"),
     "xfs": ("mkfs.xfs",), "btrfs": ("mkfs.btrfs",),
 }
+_KINDS = {
+    "luks": "LUKS encryption", "md": "software RAID", "lvm": "LVM", "btrfs": "btrfs subvolumes",
+}
 
 
 def unfit(layout: Layout) -> str | None:
     """Return why this host cannot make this layout without a virtual machine, or None."""
+    if layout.stack:
+        return f"the layout has {_KINDS[layout.stack[0].kind]}"
     if os.geteuid() != 0:
         return "it needs root"
     for program in ("sfdisk", *_needed(layout)):
@@ -56,6 +61,9 @@ def write(
 
     Call host.mounts.private_mounts() once before.
     """
+    parts = [part for part in layout.mounted if isinstance(part, Partition)]
+    if layout.stack:
+        raise HostError(f"the direct engine cannot write this disk: {unfit(layout)}")
     check_mountpoints(tree, layout.mountpoints)
     with image_file(layout, destination):
         run([*SFDISK, destination], stdin=sfdisk_script(layout))
@@ -64,10 +72,10 @@ def write(
         with (
             tempfile.TemporaryDirectory(prefix=".disk-", dir=parent) as scratch,
             mounted("tmpfs", Path(scratch), "tmpfs", ["mode=0700"]),
-            ThreadPoolExecutor(max_workers=len(layout.mounted)) as pool,
+            ThreadPoolExecutor(max_workers=len(parts)) as pool,
         ):
             futures: dict[Future[None], Partition] = {}
-            for part in layout.mounted:
+            for part in parts:
                 folder = Path(scratch, str(part.number))
                 folder.mkdir()
                 futures[pool.submit(

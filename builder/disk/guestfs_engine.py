@@ -31,6 +31,8 @@ _TIMEOUT_S = 1800.0
 
 def unfit(layout: Layout) -> str | None:
     """Return why this host cannot make this layout in an appliance, or None."""
+    if layout.stack:
+        return f"it cannot make {layout.stack[0].kind} yet"
     if importlib.util.find_spec("guestfs") is None:
         return "it needs libguestfs's Python binding, which is not installed"
     if shutil.which("tar") is None:
@@ -59,7 +61,8 @@ def write(
                 g.pwrite_device(_DISK, patch.data, patch.offset_bytes)
             for part in layout.partitions:
                 _make(g, part, f"{device}{part.number}", source_date_epoch)
-            for done, part in enumerate(layout.mounted, start=1):
+            parts = [part for part in layout.mounted if isinstance(part, Partition)]
+            for done, part in enumerate(parts, start=1):
                 progress.advance("disk", done - 1, f"filling {part.mountpoint}")
                 _fill(g, layout, part, tree, source_date_epoch)
             g.umount_all()

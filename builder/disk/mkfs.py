@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from builder.disk.model import SECTOR_BYTES, Partition
+from builder.disk.model import SECTOR_BYTES, FileSystem, Partition
 
 EXT = ("ext2", "ext3", "ext4")
 FAT = ("vfat", "efi")
@@ -30,10 +30,14 @@ _EXT_FEATURES = {
 }
 
 
-def mke2fs(part: Partition, target: str, *, options: Sequence[str], tree: str | None) -> list[str]:
+def mke2fs(
+    part: FileSystem, target: str, *, options: Sequence[str], tree: str | None,
+    zeroed: bool = True,
+) -> list[str]:
     """Return the command that makes ext2, ext3 or ext4.
 
-    options: more of the -E kind. tree: the folder to fill it from.
+    options: more of the -E kind. tree: the folder to fill it from. zeroed: what was never
+    written reads as zeroes, as the holes of an image do; not so behind encryption.
     """
     assert part.fs_uuid is not None
     # The directory hash's seed is random by default; it may as well follow from the UUID.
@@ -45,13 +49,14 @@ def mke2fs(part: Partition, target: str, *, options: Sequence[str], tree: str | 
         "-O", ",".join(("none", *_EXT_FEATURES[part.fstype])), "-U", part.fs_uuid,
         *(["-L", part.label] if part.label else []),
         # In a loop-free image zeroes are holes: nothing to write now, nothing left for the guest.
-        "-E", ",".join([*extended, "lazy_itable_init=0", "assume_storage_prezeroed=1"]),
+        "-E", ",".join([*extended, "lazy_itable_init=0",
+                        *(["assume_storage_prezeroed=1"] if zeroed else [])]),
         *(["-d", tree] if tree else []),
-        *part.mkfs_options, target, str(part.size_bytes // block_bytes),
+        *part.mkfs_options, target, *_size(part, block_bytes),
     ]
 
 
-def mkfs_vfat(part: Partition, target: str, *, offset_bytes: int | None) -> list[str]:
+def mkfs_vfat(part: FileSystem, target: str, *, offset_bytes: int | None) -> list[str]:
     """Return the command that makes a FAT; offset_bytes: where it starts in a file."""
     assert part.fs_uuid is not None
     # Told, because mkfs.fat decides by the size of the whole file, not of the part for it. A
@@ -63,14 +68,15 @@ def mkfs_vfat(part: Partition, target: str, *, offset_bytes: int | None) -> list
         *(["-s", "1" if part.size_bytes < _SMALL_FAT32_BYTES else "8"] if wide else []),
         "-i", part.fs_uuid.replace("-", ""),
         # Hidden sectors: how far into the disk the volume starts; some firmware checks it.
-        "-h", str(part.start_bytes // SECTOR_BYTES), "-S", str(SECTOR_BYTES),
+        "-h", str(part.start_bytes // SECTOR_BYTES if isinstance(part, Partition) else 0),
+        "-S", str(SECTOR_BYTES),
         *(["-n", part.label] if part.label else []), *part.mkfs_options,
         *(["--offset", str(offset_bytes // SECTOR_BYTES)] if offset_bytes is not None else []),
-        target, str(part.size_bytes // 1024),
+        target, *_size(part, 1024),
     ]
 
 
-def mkfs_kernel(part: Partition, target: str) -> list[str]:
+def mkfs_kernel(part: FileSystem, target: str) -> list[str]:
     """Return the command that makes an xfs or a btrfs on a device."""
     assert part.fs_uuid is not None
     label = ["-L", part.label] if part.label else []
@@ -83,12 +89,20 @@ def mkfs_kernel(part: Partition, target: str) -> list[str]:
     return ["mkfs.btrfs", "-q", "-f", "-K", "-U", part.fs_uuid, *label, *part.mkfs_options, target]
 
 
+def _size(part: FileSystem, block_bytes: int) -> list[str]:
+    """Return how many blocks a file system takes: told for a partition, which may be in a file.
+
+    A volume is a device, whose size follows from what it is made of: mkfs asks the kernel.
+    """
+    return [str(part.size_bytes // block_bytes)] if isinstance(part, Partition) else []
+
+
 def fat_time(epoch: int) -> int:
     """Return the time that a FAT can hold next to a given one: its years begin with 1980."""
     return max(epoch, _FAT_BEGINS)
 
 
-def swap_area(part: Partition) -> bytes:
+def swap_area(part: FileSystem) -> bytes:
     """Return the first page of a swap partition (union swap_header, linux/swap.h).
 
     mkswap learned --offset only in util-linux 2.40, and it is 4096 bytes.
