@@ -150,7 +150,8 @@ def _added(job: Job, table: Table, making: Making, newest: int) -> list[Packaged
     for where, text in entry.put.items():
         added.append(_file(where, making.text(text).encode(), stat.S_IFREG | 0o644, newest))
     for where, goal in entry.link.items():
-        added.append(_file(where, goal.encode(), stat.S_IFLNK | 0o777, newest))
+        added.append(_file(making.text(where), making.text(goal).encode(),
+                           stat.S_IFLNK | 0o777, newest))
     for kind, wanted, flags in ((stat.S_IFDIR, entry.folders, 0),
                                 (stat.S_IFREG, entry.ghost, FLAG_GHOST)):
         for where, attributes in wanted.items():

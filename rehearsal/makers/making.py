@@ -6,8 +6,10 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from rehearsal.deb import read_deb
+from rehearsal.mapping import rpm_version
 from rehearsal.model import PackagedFile
 
 
@@ -29,10 +31,11 @@ class Making:
     folders: Mapping[str, str]
 
     def text(self, template: str) -> str:
-        """Fill in what depends on the release or the kernel: @RELEASE@, @DBPATH@, @KEY@, @KVER@."""
+        """Fill in what depends on the release or the kernel: @RELEASE@, @DBPATH@, @KEY@, @KVER@, @KREL@."""
         dbpath = "/usr/lib/sysimage/rpm" if self.release == "10" else "/var/lib/rpm"
         return (template.replace("@RELEASE@", self.release).replace("@DBPATH@", dbpath)
-                .replace("@KEY@", self.key).replace("@KVER@", self.kernel))
+                .replace("@KEY@", self.key).replace("@KVER@", self.kernel)
+                .replace("@KREL@", self.kernel_package))
 
     @property
     def kernel(self) -> str:
@@ -40,6 +43,15 @@ class Making:
         names = (deb.removeprefix("linux-image-") for deb in self.debs
                  if deb.startswith("linux-image-"))
         return next((name for name in names if name[0].isdigit()), "")
+
+    @property
+    def kernel_package(self) -> str:
+        """Return the kernel as `rpm -q kernel --qf %{VERSION}-%{RELEASE}.%{ARCH}` says it."""
+        file = self.debs.get(f"linux-image-{self.kernel}")
+        if file is None:
+            return ""
+        _, version, release = rpm_version(unquote(file.name.split("_")[1]))
+        return f"{version}-{release}.x86_64"
 
     def unpack(self, deb: str, prefix: str) -> Path:
         """Write those files of a Debian package that lie below `prefix` into the scratch folder.
