@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.disk.model import SECTOR_BYTES, Layout
+from builder.disk.model import SECTOR_BYTES, Layout, Partition
 
 SFDISK = ("sfdisk", "--quiet", "--wipe", "never", "--no-reread", "--no-tell-kernel")
 
@@ -29,9 +29,18 @@ def sfdisk_script(layout: Layout) -> str:
         ]
         if part.part_uuid:
             words.append(f"uuid={part.part_uuid}")
-        if layout.table == "gpt" and part.fstype == "efi":
-            words.append('name="EFI System Partition"')  # as Anaconda (parted) names it
+        if layout.table == "gpt":
+            words += _gpt_words(part)
         if part.bootable:
             words.append("bootable")
         lines.append(f"{part.number} : " + ", ".join(words))
     return "\n".join(lines) + "\n"
+
+
+def _gpt_words(part: Partition) -> list[str]:
+    """Return a GPT partition's name and attributes; sfdisk has no escape for a quote."""
+    name = part.part_name
+    if name is None and part.fstype == "efi":
+        name = "EFI System Partition"  # as Anaconda (parted) names it
+    words = ['name="' + name.replace('"', "'") + '"'] if name else []
+    return [*words, *([f'attrs="{part.attributes}"'] if part.attributes else [])]
