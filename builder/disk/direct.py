@@ -15,6 +15,7 @@ from builder.disk.image_file import image_file
 from builder.disk.loop import CONTROL
 from builder.disk.model import Layout, Partition
 from builder.disk.populate import populate
+from builder.disk.stack import KINDS
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints, view
@@ -30,15 +31,12 @@ _TOOLS = {
     "vfat": ("mkfs.vfat", "mmd", "mcopy"), "efi": ("mkfs.vfat", "mmd", "mcopy"),
     "xfs": ("mkfs.xfs",), "btrfs": ("mkfs.btrfs",),
 }
-_KINDS = {
-    "luks": "LUKS encryption", "md": "software RAID", "lvm": "LVM", "btrfs": "btrfs subvolumes",
-}
 
 
 def unfit(layout: Layout) -> str | None:
     """Return why this host cannot make this layout without a virtual machine, or None."""
     if layout.stack:
-        return f"the layout has {_KINDS[layout.stack[0].kind]}"
+        return f"the layout has {KINDS[layout.stack[0].kind].title}"
     if os.geteuid() != 0:
         return "it needs root"
     for program in ("sfdisk", *_needed(layout)):

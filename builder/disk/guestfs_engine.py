@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,12 +13,14 @@ from builder.disk import mkfs
 from builder.disk.embed import Patch
 from builder.disk.holes import punch_zeroes
 from builder.disk.image_file import full_disk_error, image_file, is_scarce
-from builder.disk.model import Layout, Partition
+from builder.disk.inside import Inside, inside
+from builder.disk.model import Layout, Partition, Volume
+from builder.disk.stack import is_encrypted, make_stack, missing, stop_stack
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.tar_stream import tar_stream
 from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints
-from host.appliance import Drive, GuestFS, open_appliance
+from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
 
@@ -31,13 +32,11 @@ _TIMEOUT_S = 1800.0
 
 def unfit(layout: Layout) -> str | None:
     """Return why this host cannot make this layout in an appliance, or None."""
-    if layout.stack:
-        return f"it cannot make {layout.stack[0].kind} yet"
     if importlib.util.find_spec("guestfs") is None:
         return "it needs libguestfs's Python binding, which is not installed"
     if shutil.which("tar") is None:
         return "it needs tar, which is not installed"
-    return None
+    return missing(layout.stack)
 
 
 def write(
@@ -54,18 +53,22 @@ def write(
                 [Drive(destination, "raw")], readonly=False, timeout_s=_TIMEOUT_S,
             ) as g,
         ):
-            device = _kernels_name(g)
-            _shell(g, [*SFDISK, device], stdin=sfdisk_script(layout))
-            _shell(g, ["udevadm", "settle"])
+            here = inside(g)
+            here.run([*SFDISK, here.disk], stdin=sfdisk_script(layout))
+            here.settle()
             for patch in patches:
                 g.pwrite_device(_DISK, patch.data, patch.offset_bytes)
-            for part in layout.partitions:
-                _make(g, part, f"{device}{part.number}", source_date_epoch)
-            parts = [part for part in layout.mounted if isinstance(part, Partition)]
-            for done, part in enumerate(parts, start=1):
-                progress.advance("disk", done - 1, f"filling {part.mountpoint}")
-                _fill(g, layout, part, tree, source_date_epoch)
+            make_stack(here, layout.stack, source_date_epoch)
+            made = {name for item in layout.stack if item.kind == "btrfs" for name in item.devices}
+            for part in layout.filesystems:
+                if part.device not in made:
+                    zeroed = not is_encrypted(layout.stack, part.device)
+                    _make(here, part, source_date_epoch, zeroed=zeroed)
+            for done, part in enumerate(layout.mounted):
+                progress.advance("disk", done, f"filling {part.mountpoint}")
+                _fill(here, layout, part, tree, source_date_epoch)
             g.umount_all()
+            stop_stack(here, layout.stack)
         # What was written as zeroes, such as the journals, becomes holes.
         punch_zeroes(destination)
 
@@ -80,43 +83,36 @@ def identity() -> dict[str, str]:
     return found
 
 
-def _kernels_name(g: GuestFS) -> str:
-    """Return what the appliance's kernel calls the first drive.
-
-    libguestfs's calls translate /dev/sda, the shell doesn't; and the kernel, which looks for
-    disks on several processors at once, may have called the appliance's own disk so.
-    """
-    found: str = g.debug("sh", ["readlink -f /dev/disk/by-path/*-scsi-0:0:0:0"])
-    return found.strip()
-
-
-def _make(g: GuestFS, part: Partition, device: str, epoch: int) -> None:
+def _make(here: Inside, part: Partition | Volume, epoch: int, *, zeroed: bool) -> None:
     """Make a file system with the very options of the direct engine.
 
     libguestfs's own calls know too few of them (no UUID for xfs, no serial number for FAT, no
     hash seed for ext4), and giving an xfs its UUID later sets a flag that GRUB must know.
     """
+    device = here.device(part.device)
     if part.fstype in mkfs.EXT:
-        _shell(g, mkfs.mke2fs(part, device, options=(), tree=None),
-               {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)})
+        here.run(mkfs.mke2fs(part, device, options=(), tree=None, zeroed=zeroed),
+                 {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)})
     elif part.fstype in mkfs.FAT:
-        _shell(g, mkfs.mkfs_vfat(part, device, offset_bytes=None))
+        here.run(mkfs.mkfs_vfat(part, device, offset_bytes=None))
     elif part.fstype in mkfs.KERNEL:
-        _shell(g, mkfs.mkfs_kernel(part, device))
+        here.run(mkfs.mkfs_kernel(part, device))
     elif part.fstype == "swap":
         label = {"label": part.label} if part.label else {}
-        g.mkswap(f"{_DISK}{part.number}", uuid=part.fs_uuid, **label)
+        here.g.mkswap(here.mountable(part.device), uuid=part.fs_uuid, **label)
 
 
-def _fill(g: GuestFS, layout: Layout, part: Partition, tree: Path, epoch: int) -> None:
+def _fill(
+    here: Inside, layout: Layout, part: Partition | Volume, tree: Path, epoch: int,
+) -> None:
     """Mount a file system where it belongs and unpack its part of the tree there.
 
     The folder to mount on came with the outer file system, with its right owner and label.
     """
-    point = part.mountpoint or ""
+    g, point = here.g, part.mountpoint or ""
     fat = part.fstype in mkfs.FAT
-    options = "umask=0022,quiet,tz=UTC" if fat else "noatime"
-    g.mount_options(options, f"{_DISK}{part.number}", point)
+    options = "umask=0022,quiet,tz=UTC" if fat else ",".join(mkfs.mount_options(part))
+    g.mount_options(options, here.mountable(part.device), point)
     with tar_stream(
         tree / point.lstrip("/"), [inner.removeprefix(point.rstrip("/") + "/")
                                    for inner in layout.below(point)],
@@ -127,23 +123,13 @@ def _fill(g: GuestFS, layout: Layout, part: Partition, tree: Path, epoch: int) -
         except RuntimeError as error:
             # tar says "Wrote only …" when a file is cut short, the kernel's words for the next one.
             if any(word in str(error) for word in ("No space left on device", "Wrote only")):
+                place = "partition" if isinstance(part, Partition) else "volume"
                 raise InputError(
-                    f"the partition for {point} is too small for what goes there",
+                    f"the {place} for {point} is too small for what goes there",
                     where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
                     remedy="raise its --size in the kickstart (and disk_size of the image)",
                 ) from error
             raise
-
-
-def _shell(
-    g: GuestFS, argv: Sequence[str], env: dict[str, str] | None = None, *, stdin: str = "",
-) -> None:
-    """Run a program of the appliance; its shell takes one line (guestfs_debug, "sh")."""
-    words = [f"{key}={shlex.quote(value)}" for key, value in (env or {}).items()]
-    line = " ".join([*words, shlex.join(argv)])
-    if stdin:
-        line = f"printf %s {shlex.quote(stdin)} | {line}"
-    g.debug("sh", [line])
 
 
 @contextmanager

@@ -89,6 +89,20 @@ def mkfs_kernel(part: FileSystem, target: str) -> list[str]:
     return ["mkfs.btrfs", "-q", "-f", "-K", "-U", part.fs_uuid, *label, *part.mkfs_options, target]
 
 
+def mount_options(part: FileSystem) -> list[str]:
+    """Return the options under which a file system is filled.
+
+    A btrfs is compressed while it is written, as Anaconda does it: by the options of its mount.
+    """
+    options = ["noatime"]
+    if part.fstype == "btrfs":
+        wanted = part.fstab_options.split(",")
+        options += [option for option in wanted if option.startswith("compress")]
+    if part.subvolume is not None:
+        options.append(f"subvol={part.subvolume}")
+    return options
+
+
 def _size(part: FileSystem, block_bytes: int) -> list[str]:
     """Return how many blocks a file system takes: told for a partition, which may be in a file.
 

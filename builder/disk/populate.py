@@ -129,7 +129,7 @@ def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
     with loop_device(image, part.start_bytes, part.size_bytes) as device:
         run(mkfs.mkfs_kernel(part, str(device)))
         # nouuid: a concurrent build of the same image may have its twin mounted.
-        options = ["noatime", *(["nouuid"] if part.fstype == "xfs" else [])]
+        options = [*mkfs.mount_options(part), *(["nouuid"] if part.fstype == "xfs" else [])]
         with mounted(device, target, part.fstype, options):
             _fail_at_once(device)
             with _settled(target, image):
