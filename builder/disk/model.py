@@ -9,41 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 Table = Literal["gpt", "msdos"]
 FsType = Literal[
     "xfs", "ext2", "ext3", "ext4", "vfat", "efi", "swap", "biosboot", "prepboot", "btrfs",
-    "lvmpv", "mdmember", "luks", "unused",
+    "lvmpv", "mdmember", "btrfsmember", "luks", "unused",
 ]
 # What holds other devices, or nothing, instead of files.
-CONTAINERS = ("lvmpv", "mdmember", "luks", "unused")
+CONTAINERS = ("lvmpv", "mdmember", "btrfsmember", "luks", "unused")
 UNMOUNTED = ("swap", "biosboot", "prepboot", *CONTAINERS)
 
 MIB = 1 << 20
 SECTOR_BYTES = 512
-
-
-class PartitionRequest(BaseModel):
-    """One `part` line of a kickstart.
-
-    mountpoint: a path, or `biosboot`, `prepboot`, `swap`, as kickstart's `part` takes it.
-    fstype: as kickstart names it; None: what Anaconda would take for that mount point.
-    size_mib, maxsize_mib, grow, recommended: --size, --maxsize, --grow, --recommended.
-    mkfs_options, fstab_options: --mkfsoptions cut into words, --fsoptions as it stands.
-    uuid: the file system's UUID when it is not to be derived from the seed.
-    where: file and line, for messages.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mountpoint: str
-    fstype: str | None = None
-    size_mib: int | None = None
-    grow: bool = False
-    maxsize_mib: int | None = None
-    recommended: bool = False
-    label: str | None = None
-    asprimary: bool = False
-    mkfs_options: tuple[str, ...] = ()
-    fstab_options: str | None = None
-    uuid: str | None = None
-    where: str
 
 
 class FileSystem(BaseModel):
@@ -72,7 +45,7 @@ class FileSystem(BaseModel):
 class Partition(FileSystem):
     """One partition and what is on it.
 
-    number: its place in the table, from 1.
+    number: its place in the table, from 1; an MBR table's logical partitions start at 5.
     type_id: the GPT type GUID (upper case), or the MBR type as two hexadecimal digits.
     part_uuid: the GPT partition's own GUID; None in an MBR table, which derives it.
     part_name, attributes: the GPT partition's name and attributes, as sfdisk writes them.
@@ -101,7 +74,8 @@ class Partition(FileSystem):
 class Volume(FileSystem):
     """What is on a device that the stack makes out of partitions.
 
-    device: its name in the guest, such as /dev/mapper/cs-root or /dev/md/boot.
+    device: its name in the guest, such as /dev/mapper/cs-root or /dev/md/boot; of a btrfs the
+    first of its devices.
     """
 
     device: str
@@ -110,6 +84,7 @@ class Volume(FileSystem):
 class Encryption(BaseModel):
     """A LUKS container: `device` is encrypted, what is inside shows as /dev/mapper/`name`.
 
+    options: more words for `cryptsetup luksFormat`.
     passphrase: never shown and never part of the layout as data; Layout.secrets() has it.
     """
 
@@ -172,6 +147,11 @@ class VolumeGroup(BaseModel):
     uuid: str
     where: str | None = Field(default=None, exclude=True)
 
+    def device_of(self, volume: str) -> str:
+        """Return the name of a logical volume's device: hyphens within names are doubled."""
+        doubled = (name.replace("-", "--") for name in (self.name, volume))
+        return "/dev/mapper/" + "-".join(doubled)
+
 
 class BtrfsVolume(BaseModel):
     """A btrfs over `devices` with its subvolumes; what is mounted of it is in Layout.volumes."""
@@ -200,6 +180,8 @@ class Layout(BaseModel):
     disk_uuid: the GPT disk's GUID, or the 32-bit MBR disk signature as 0xXXXXXXXX.
     stack: what is made of the partitions, in the order in which it is made.
     volumes: what is on the devices that the stack makes.
+    notes: what the kickstart says and the disk does not get, as (file and line, why); people
+    must be shown them; not part of the identity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -210,6 +192,7 @@ class Layout(BaseModel):
     partitions: tuple[Partition, ...]
     stack: tuple[StackItem, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    notes: tuple[tuple[str, str], ...] = Field(default=(), exclude=True)
 
     @property
     def filesystems(self) -> tuple[Partition | Volume, ...]:
@@ -254,11 +237,13 @@ class Layout(BaseModel):
 class DiskTable(BaseModel):
     """The partition table that a %pre script left on the disk, for `part --onpart`.
 
+    disk_uuid, and each partition's part_uuid: None for one that was drawn at random and is to
+    follow from the seed; a value for one that the script named.
     partitions: as they stand there, each of the type "unused" until a `part` line takes it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     table: Table
-    disk_uuid: str
+    disk_uuid: str | None
     partitions: tuple[Partition, ...]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.disk.layout import Layout, fstab, plan_layout
-from builder.disk.model import PartitionRequest
+from builder.disk.requests import PartitionRequest
 from builder.disk.table import sfdisk_script
 from host.errors import InputError
 from tests.builder.disk.disk_trees import MIB, hybrid_layout, request
@@ -66,7 +66,7 @@ def test_recommended_swap_depends_on_the_disk_alone() -> None:
 @pytest.mark.parametrize(("requests", "message"), [
     ([], "no partition for /"),
     ([request("/boot", 500, where="a.ks:3")], "a.ks:3: no partition for /"),
-    ([request("/", 400), request("/", 400, where="a.ks:9")], "a.ks:9: two partitions for /"),
+    ([request("/", 400), request("/", 400, where="a.ks:9")], "a.ks:9: two file systems for /"),
     ([request("/", 400, fstype="reiserfs", where="a.ks:2")],
      "a.ks:2: unknown file system type reiserfs"),
     ([request("/", 2000, where="a.ks:4")], "a.ks:4: the disk is too small"),
@@ -87,12 +87,27 @@ def test_what_cannot_be_names_its_line(requests: list[PartitionRequest], message
     assert message in str(raised.value)
 
 
-def test_an_mbr_table_has_four_places_and_no_bios_boot_partition() -> None:
-    five = [request("/", 400), *(request(f"/{name}", 16, fstype="ext4") for name in "abcd")]
-    with pytest.raises(InputError, match="room for four"):
-        plan_layout(five, GIB, "msdos", "seed")
+def test_more_than_four_partitions_of_an_mbr_table_are_logical() -> None:
+    five = [request("/", 400, grow=True),
+            *(request(f"/{name}", 16, fstype="ext4") for name in "abc"),
+            request("/d", 16, fstype="ext4", asprimary=True)]
+    layout = plan_layout(five, GIB, "msdos", "seed")
+    assert [(part.number, *place) for part, place in
+            zip(layout.partitions, shape(layout), strict=True)] == [
+        (1, "/a", 1, 16), (2, "/b", 17, 16), (3, "/d", 33, 16),
+        (4, "unused", 49, 975),  # the extended partition; each logical one leaves 1 MiB before it
+        (5, "/c", 50, 16), (6, "/", 67, 957),
+    ]
+    assert layout.partitions[3].type_id == "0f"
+
+
+def test_what_an_mbr_table_cannot_hold() -> None:
     with pytest.raises(InputError, match="no BIOS boot partition"):
         plan_layout([request("/", 400), request("biosboot", 1)], GIB, "msdos", "seed")
+    with pytest.raises(InputError, match="room for three primary"):
+        plan_layout([request("/", 400), *(
+            request(f"/{name}", 16, fstype="ext4", asprimary=True) for name in "abcd")],
+            GIB, "msdos", "seed")
 
 
 def test_uuids_follow_from_the_seed_and_differ_from_each_other() -> None:
