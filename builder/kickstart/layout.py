@@ -1,66 +1,77 @@
-"""The kickstart's storage commands as requests for the disk's layout."""
+"""From the kickstart's storage commands to the layout of the disk."""
 
 from __future__ import annotations
 
-import shlex
-from typing import Any
-
-from builder.disk.layout import Layout, PartitionRequest, plan_layout
-from builder.disk.model import Table
-from builder.kickstart.read import Command, Kickstart
+from builder.disk.layout import Layout, plan_layout
+from builder.disk.model import DiskTable, Table
+from builder.disk.requests import PartitionRequest, StorageRequest
+from builder.disk.types import type_of
+from builder.kickstart.read import Kickstart
+from builder.kickstart.storage.auto import automatic
+from builder.kickstart.storage.boot import check_readable
+from builder.kickstart.storage.clearing import check_named_disks, cleared
+from builder.kickstart.storage.reading import COMMANDS, requests_of
 from host.errors import InputError
 from images.release import Release
-
-_PLAIN = ("part", "partition")
 
 
 def layout_of(
     kickstart: Kickstart, disk_size_bytes: int, release: Release, seed: str,
+    existing: DiskTable | None = None, *, arch: str = "x86_64",
 ) -> Layout:
-    """Return the disk's layout as the kickstart's `part` lines ask for it.
+    """Return the disk's layout as the kickstart's storage commands ask for it.
 
-    seed: what every UUID of the disk derives from. Raises InputError, with file and line, for a
-    kickstart without partitions, or with some that do not fit or can't be made.
+    seed: what every UUID of the disk derives from.
+    existing: the partition table that %pre left on the disk, None when it left none.
+    arch: what autopart and reqpart make boot partitions for.
+
+    Layout.notes says what of the kickstart has no effect. Raises InputError, with file and line,
+    for a kickstart without partitions, or with some that do not fit or can't be made.
     """
-    lines = kickstart.find(*_PLAIN)
-    if not lines:
+    if not kickstart.find(*COMMANDS, "autopart"):
         raise InputError(
             "the kickstart has no partitions", where=str(kickstart.path),
             remedy="add `part` lines, such as: part / --fstype=xfs --size=2048 --grow",
         )
-    requests = [_request(command) for command in lines]
-    return plan_layout(
-        requests, disk_size_bytes, _table(kickstart, requests), seed,
-        mkfs_defaults={"xfs": release.xfs_options},
+    check_named_disks(kickstart)
+    existing, table, notes = cleared(kickstart, existing)
+    own = requests_of(kickstart, existing)
+    requests = _together(
+        automatic(kickstart, release, disk_size_bytes >> 20, table, arch), own,
     )
-
-
-def _request(command: Command) -> PartitionRequest:
-    data: Any = command.data
-    for option in ("onPart", "encrypted", "format"):
-        value = getattr(data, option, None)
-        if (option == "format" and value is False) or (option != "format" and value):
-            raise InputError(
-                f"part: the option behind {option!r} is not honoured yet", where=command.where,
-                remedy="let the builder make the partition: --size, --grow, --fstype",
-            )
-    return PartitionRequest(
-        mountpoint=data.mountpoint, fstype=data.fstype or None, size_mib=data.size or None,
-        grow=bool(data.grow), maxsize_mib=data.maxSizeMB or None,
-        recommended=bool(data.recommended), label=data.label or None,
-        asprimary=bool(data.primOnly), mkfs_options=tuple(shlex.split(data.mkfsopts or "")),
-        fstab_options=data.fsopts or None, uuid=None, where=command.where,
+    layout = plan_layout(
+        requests, disk_size_bytes, table or _table(requests.partitions), seed,
+        mkfs_defaults={"xfs": release.xfs_options}, existing=existing,
     )
+    check_readable(kickstart, layout)
+    notes += [
+        (part.where, "--onpart takes the partition as %pre made it: --size, --grow and --maxsize "
+                     "have no effect")
+        for part in own.partitions
+        if part.number is not None and (part.grow or part.size_mib or part.maxsize_mib)
+    ]
+    return layout.model_copy(update={"notes": (*notes, *layout.notes)})
 
 
-def _table(kickstart: Kickstart, requests: list[PartitionRequest]) -> Table:
-    """Return the partition table's kind: as `clearpart --disklabel` says, else GPT where the
-    layout needs it (a BIOS boot partition has no meaning in an MBR table), else MBR."""
-    for command in reversed(kickstart.find("clearpart")):
-        if command.data.disklabel:
-            named = str(command.data.disklabel)
-            if named not in ("gpt", "msdos", "mbr"):
-                raise InputError(f"a partition table {named!r} can't be made", where=command.where)
-            return "gpt" if named == "gpt" else "msdos"
-    kinds = {request.mountpoint for request in requests}
-    return "gpt" if kinds & {"biosboot", "/boot/efi"} else "msdos"
+def _together(chosen: StorageRequest, own: StorageRequest) -> StorageRequest:
+    """Join what Anaconda chooses with the kickstart's lines, which come first in a conflict."""
+    points = {request.mountpoint for request in own.partitions}
+    return own.model_copy(update={
+        "partitions": (*(part for part in chosen.partitions if part.mountpoint not in points),
+                       *own.partitions),
+        "groups": (*chosen.groups, *own.groups),
+        "logical_volumes": (*chosen.logical_volumes, *own.logical_volumes),
+        "btrfs": (*chosen.btrfs, *own.btrfs),
+        "subvolumes": (*chosen.subvolumes, *own.subvolumes),
+    })
+
+
+def _table(partitions: tuple[PartitionRequest, ...]) -> Table:
+    """Return the kind of table where neither clearpart nor %pre decides it.
+
+    GPT where it is needed: for a BIOS boot partition, which an MBR table has no meaning for, and
+    for an EFI system partition. Else MBR, from the fifth partition on with logical ones: without
+    a BIOS boot partition, no BIOS starts GRUB from a GPT.
+    """
+    kinds = {type_of(request) for request in partitions}
+    return "gpt" if kinds & {"biosboot", "efi"} else "msdos"

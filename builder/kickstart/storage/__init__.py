@@ -1,0 +1,1 @@
+"""The kickstart's storage commands as requests for the disk."""
