@@ -1,8 +1,14 @@
-"""Reads a kickstart with pykickstart into plain data; every error names file and line."""
+"""Reads a kickstart with pykickstart into plain data; every error names file and line.
+
+Anaconda reads a kickstart twice: first only for its %pre sections, which it runs, and then in
+full, with what they wrote (pyanaconda/kickstart.py: preScriptPass, parseKickstart). So do we.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,234 +18,150 @@ from pykickstart.constants import (
     GROUP_REQUIRED,
     KS_BROKEN_IGNORE,
     KS_MISSING_IGNORE,
-    KS_SCRIPT_ONERROR,
-    KS_SCRIPT_POST,
-    KS_SCRIPT_PRE,
-    KS_SCRIPT_PREINSTALL,
-    KS_SCRIPT_TRACEBACK,
 )
-from pykickstart.errors import KickstartError
-from pykickstart.parser import KickstartParser
-from pykickstart.sections import NullSection
-from pykickstart.version import makeVersion
 
-from host.errors import InputError
+from builder.kickstart.dialects import Dialects
+from builder.kickstart.model import (
+    Addon,
+    Certificate,
+    Command,
+    GroupRequest,
+    Kickstart,
+    PackageSelection,
+    Script,
+    Section,
+)
+from builder.kickstart.parser import Parser
+from builder.kickstart.sources import Sources, missing
+from host.errors import CcisError
 
-_SCRIPT_KINDS = {
-    KS_SCRIPT_PRE: "%pre", KS_SCRIPT_PREINSTALL: "%pre-install", KS_SCRIPT_POST: "%post",
-    KS_SCRIPT_ONERROR: "%onerror", KS_SCRIPT_TRACEBACK: "%traceback",
-}
+__all__ = [
+    "Addon", "Certificate", "Command", "GroupRequest", "Kickstart", "PackageSelection", "Script",
+    "Section", "Survey", "read", "read_pre", "survey",
+]
 
-
-@dataclass(frozen=True)
-class Command:
-    """One command line: its words, what pykickstart made of them, and where it stands."""
-
-    name: str
-    words: tuple[str, ...]
-    data: Any
-    where: str
-
-
-@dataclass(frozen=True)
-class Script:
-    """One script section; in_chroot is False for --nochroot."""
-
-    kind: str
-    text: str
-    interpreter: str
-    in_chroot: bool
-    stop_on_error: bool
-    log: str | None
-    where: str
-
-
-@dataclass(frozen=True)
-class Addon:
-    """One %addon section: the words of its header and its lines, as they stand."""
-
-    name: str
-    words: tuple[str, ...]
-    lines: tuple[str, ...]
-    where: str
-
-
-@dataclass(frozen=True)
-class GroupRequest:
-    """A package group; kinds: which of its packages are wanted (comps' terms)."""
-
-    name: str
-    kinds: tuple[str, ...] = ("mandatory", "default")
-
-
-@dataclass(frozen=True)
-class PackageSelection:
-    """The %packages section. languages None: all of them are installed."""
-
-    names: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    groups: tuple[GroupRequest, ...] = ()
-    excluded_groups: tuple[str, ...] = ()
-    environment: str | None = None
-    with_docs: bool = True
-    with_weak: bool = True
-    languages: str | None = None
-    ignore_missing: bool = False
-    ignore_broken: bool = False
+# How long a survey goes on mending: so many lines, or so much text read again.
+_MANY = 100
+_PATIENCE_BYTES = 16 << 20
 
 
 @dataclass
-class Kickstart:
-    """A kickstart as it was read; sources: the text of each file that it is made of."""
+class Survey:
+    """What a kickstart says, as far as it can be read, and everything that is wrong with it.
 
-    path: Path
-    commands: list[Command] = field(default_factory=list)
-    scripts: list[Script] = field(default_factory=list)
-    addons: list[Addon] = field(default_factory=list)
-    packages: PackageSelection = field(default_factory=PackageSelection)
-    sources: dict[str, str] = field(default_factory=dict)
+    problems: in the order of the file; each has where, what, why and remedy.
+    unread_includes: place and name of parts that can't be there yet, because %pre writes them,
+    or that are on the network.
+    """
 
-    def find(self, *names: str) -> list[Command]:
-        """Return the commands of these names, in the order of the file."""
-        return [command for command in self.commands if command.name in names]
-
-    def where_of(self, word: str) -> str:
-        """Return file and line of the first line that says just `word`, as in %packages."""
-        for source, text in self.sources.items():
-            for number, line in enumerate(text.splitlines(), start=1):
-                if line.split("#")[0].strip() == word:
-                    return f"{source}:{number}"
-        return str(self.path)
+    kickstart: Kickstart
+    problems: list[CcisError] = field(default_factory=list)
+    unread_includes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read(path: Path, dialect: str) -> Kickstart:
+def read(path: Path, dialect: str, installer: Path | None = None) -> Kickstart:
     """Read a kickstart and what it includes.
 
-    dialect: pykickstart's name of the language's version, such as RHEL10.
-    Raises InputError, with file and line, for anything that pykickstart refuses.
+    dialect: pykickstart's name of the language's version, such as RHEL10. A line that it does
+    not know is taken as the nearest other version means it.
+    installer: the folder that holds what %pre wrote; %include looks there first.
+    Raises InputError, with file and line, for anything that pykickstart refuses; RemoteError for
+    an included URL that can't be fetched.
     """
-    result = Kickstart(path)
-    parser = _Parser(makeVersion(dialect), result)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecated spellings are valid input
-            parser.readKickstart(str(path))
-    except KickstartError as error:
-        raise _input_error(error, parser) from error
-    except (ValueError, IndexError, UnicodeError, OSError, RecursionError) as error:
-        # shlex says "No closing quotation" with a ValueError; binary junk ends here, too.
-        raise InputError(
-            "cannot be understood", where=parser.where(), why=str(error) or type(error).__name__,
-        ) from error
-    result.packages = _selection(parser.handler.packages)
+    sources = Sources(installer)
+    with _quiet():
+        parser = _open(path, dialect, sources)
+        parser.read()
+    if parser.lines.unread:
+        raise missing(*parser.lines.unread[0])
+    return _finished(parser)
+
+
+def read_pre(path: Path, dialect: str) -> list[Script]:
+    """Return the %pre scripts, looking at nothing else: includes may still be missing.
+
+    Raises InputError for a kickstart that can't be cut into sections.
+    """
+    with _quiet():
+        parser = _open(path, dialect, Sources(), commands=False)
+        parser.read()
+    return parser.result.scripts_of("%pre")
+
+
+def survey(path: Path, dialect: str) -> Survey:
+    """Read a kickstart without stopping at errors, without running %pre and without the network.
+
+    Behind an error that pykickstart can't get over, the line is taken out and all is read again.
+    Raises InputError only for a kickstart of which nothing can be read.
+    """
+    sources = Sources(fetch_urls=False)
+    mended: list[CcisError] = []
+    with _quiet():
+        while True:
+            found: list[CcisError] = []
+            parser = _open(path, dialect, sources, found)
+            try:
+                parser.read()
+                break
+            except CcisError as error:
+                mended.append(error)
+                _mend(sources, parser, error)
+            if len(mended) >= _MANY or len(mended) * _size(sources) > _PATIENCE_BYTES:
+                break  # what is behind it stays unread; lint has said enough
+    result = Survey(_finished(parser))
+    has_pre = bool(result.kickstart.scripts_of("%pre"))
+    for where, name in parser.lines.unread:
+        if has_pre or "://" in name:
+            result.unread_includes.append((where, name))
+        else:
+            found.append(missing(where, name))
+    result.problems = _in_order([*mended, *found], list(sources.texts))
     return result
 
 
-def _input_error(error: KickstartError, parser: _Parser) -> InputError:
-    message = str(error.message or error.value).strip()
-    first, *rest = [line.strip() for line in message.splitlines() if line.strip()] or ["is wrong"]
-    where = parser.where(error.lineno)
-    if first.startswith("Unable to open input kickstart file"):
-        where = parser.where()
-        missing = first.rpartition(": ")[2]
-        return InputError("a kickstart file cannot be read", where=where, why=missing,
-                          remedy="check the path; %include is relative to the including file")
-    return InputError(first, where=where, why=" ".join(rest) or None)
+def _open(
+    path: Path, dialect: str, sources: Sources, problems: list[CcisError] | None = None,
+    *, commands: bool = True,
+) -> Parser:
+    """Make a parser; the first file is never looked for among what %pre wrote."""
+    first = Sources(texts=sources.texts)
+    if first.load(str(path), None, str(path)) is None:
+        raise missing(str(path), str(path))
+    return Parser(Dialects(dialect), sources, path, problems, commands=commands)
 
 
-class _Parser(KickstartParser):  # type: ignore[misc]  # pykickstart carries no types
-    """pykickstart's parser that remembers where everything stands."""
-
-    def __init__(self, handler: Any, result: Kickstart) -> None:
-        self.result = result
-        self.files: list[str] = []
-        self.line = 0
-        super().__init__(handler)
-
-    def where(self, line: int | None = None) -> str:
-        """Return file and line of what is being read."""
-        file = self.files[-1] if self.files else str(self.result.path)
-        number = line or self.line
-        return f"{file}:{number}" if number else file
-
-    def setupSections(self) -> None:  # noqa: N802 – pykickstart's name
-        """Take the standard sections and our own readers for %addon and the scripts."""
-        super().setupSections()
-        self.registerSection(_AddonSection(self))
-        for name, section in list(self._sections.items()):
-            if name in _SCRIPT_KINDS.values():
-                self.registerSection(_located(section, self))
-
-    def readKickstart(self, f: str, reset: bool = True) -> None:  # noqa: N802
-        """Read a file, remembering which one for messages."""
-        for _, folder in sorted(self.currentdir.items(), reverse=True):
-            if not Path(f).exists() and (Path(folder) / f).exists():
-                f = str(Path(folder) / f)
-        if f in self.files:
-            raise KickstartError(f"{f} includes itself", lineno=self.line, formatting=False)
-        came_from = self.line
-        if not Path(f).is_file():
-            raise KickstartError(f"Unable to open input kickstart file: {f}", formatting=False)
-        self.result.sources[f] = Path(f).read_text(encoding="utf-8", errors="strict")
-        self.files.append(f)
-        self.line = 0
-        super().readKickstart(f, reset)
-        self.files.pop()
-        self.line = came_from
-
-    def _isBlankOrComment(self, line: str) -> bool:  # noqa: N802
-        self.line += 1  # the one place that pykickstart passes once for each line
-        return bool(super()._isBlankOrComment(line))
-
-    def handleCommand(self, lineno: int, args: list[str]) -> Any:  # noqa: N802
-        """Record the command with its place."""
-        self.line = lineno
-        data = super().handleCommand(lineno, args)
-        self.result.commands.append(Command(args[0], tuple(args[1:]), data, self.where()))
-        return data
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated spellings are valid input
+        yield
 
 
-def _located(section: Any, parser: _Parser) -> Any:
-    """Make a script section record its script with file and line when it ends."""
-    original = section.finalize
-
-    def finalize() -> None:
-        before = len(parser.handler.scripts)
-        original()
-        for script in parser.handler.scripts[before:]:
-            parser.result.scripts.append(Script(
-                kind=_SCRIPT_KINDS[script.type], text=script.script,
-                interpreter=script.interp or "/bin/sh", in_chroot=bool(script.inChroot),
-                stop_on_error=bool(script.errorOnFail), log=script.logfile,
-                where=parser.where(script.lineno),
-            ))
-
-    section.finalize = finalize
-    return section
+def _mend(sources: Sources, parser: Parser, error: CcisError) -> None:
+    """Take out what could not be read: an open end gets its %end, any other line goes."""
+    if "does not end with %end" in error.what:
+        sources.unended.add(str(parser.result.path))
+    else:
+        sources.mended.add(parser.lines.place)
 
 
-class _AddonSection(NullSection):  # type: ignore[misc]
-    """Keeps an add-on's header and lines; what they mean is the add-on's own affair."""
+def _size(sources: Sources) -> int:
+    return sum(len(text) for text in sources.texts.values())
 
-    allLines = True  # noqa: N815
 
-    def __init__(self, parser: _Parser) -> None:
-        super().__init__(parser.handler, sectionOpen="%addon")
-        self._parser = parser
+def _in_order(problems: list[CcisError], files: list[str]) -> list[CcisError]:
+    """Return each problem once, sorted by file and line."""
+    def key(problem: CcisError) -> tuple[int, int]:
+        name, _, line = (problem.where or "").rpartition(":")
+        return (files.index(name) if name in files else -1, int(line) if line.isdigit() else 0)
 
-    def handleHeader(self, lineno: int, args: list[str]) -> None:  # noqa: N802
-        if len(args) < 2:
-            raise KickstartError("%addon needs a name", lineno=lineno, formatting=False)
-        self._words, self._lines, self._lineno = args[1:], list[str](), lineno
+    unique = {(problem.where, problem.what): problem for problem in problems}
+    return sorted(unique.values(), key=key)
 
-    def handleLine(self, line: str) -> None:  # noqa: N802
-        self._lines.append(line.rstrip("\n"))
 
-    def finalize(self) -> None:
-        self._parser.result.addons.append(Addon(
-            self._words[0], tuple(self._words[1:]), tuple(self._lines),
-            self._parser.where(self._lineno),
-        ))
+def _finished(parser: Parser) -> Kickstart:
+    parser.result.packages = _selection(parser.handler.packages)
+    return parser.result
 
 
 def _selection(packages: Any) -> PackageSelection:
@@ -258,4 +180,6 @@ def _selection(packages: Any) -> PackageSelection:
         with_weak=not packages.excludeWeakdeps, languages=packages.instLangs,
         ignore_missing=packages.handleMissing == KS_MISSING_IGNORE,
         ignore_broken=packages.handleBroken == KS_BROKEN_IGNORE,
+        multilib=bool(packages.multiLib), default_environment=bool(packages.default),
+        timeout_s=packages.timeout, retries=packages.retries,
     )

@@ -22,26 +22,7 @@ class Tree:
 
         Raises InputError for a loop of links.
         """
-        resolved = Path("/")
-        parts = list(Path(inside).parts[1:])
-        for _ in range(200):
-            if not parts:
-                return self.root / resolved.relative_to("/")
-            part = parts.pop(0)
-            if part == "..":
-                resolved = resolved.parent
-                continue
-            candidate = resolved / part
-            real = self.root / candidate.relative_to("/")
-            if not real.is_symlink():
-                resolved = candidate
-                continue
-            target = real.readlink()
-            if target.is_absolute():
-                resolved, parts = Path("/"), [*target.parts[1:], *parts]
-            else:
-                parts = [*target.parts, *parts]
-        raise InputError(f"{inside} is a loop of links", where=str(self.root))
+        return resolve_inside(self.root, inside)
 
     def exists(self, inside: str) -> bool:
         """Say whether a path is there."""
@@ -88,3 +69,30 @@ class Tree:
     def run(self, *argv: str, stdin: str | None = None, check: bool = True) -> str:
         """Run a program of the tree and return what it printed."""
         return self.sandbox.run(list(argv), stdin=stdin, check=check).stdout
+
+
+def resolve_inside(root: Path, inside: str) -> Path:
+    """Return the host's path of `inside` as a process sees it whose / is `root`.
+
+    Links lead to places inside `root` only. Raises InputError for a loop of links.
+    """
+    resolved = Path("/")
+    parts = list(Path(inside).parts[1:])
+    for _ in range(200):
+        if not parts:
+            return root / resolved.relative_to("/")
+        part = parts.pop(0)
+        if part == "..":
+            resolved = resolved.parent
+            continue
+        candidate = resolved / part
+        real = root / candidate.relative_to("/")
+        if not real.is_symlink():
+            resolved = candidate
+            continue
+        target = real.readlink()
+        if target.is_absolute():
+            resolved, parts = Path("/"), [*target.parts[1:], *parts]
+        else:
+            parts = [*target.parts, *parts]
+    raise InputError(f"{inside} is a loop of links", where=str(root))

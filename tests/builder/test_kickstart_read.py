@@ -69,7 +69,7 @@ def test_include_is_relative_to_the_including_file_and_keeps_places(tmp_path: Pa
     ("part / --sze=3\n", 1, "--sze=3"),
     ("text\n%include missing.ks\n", 2, "cannot be read"),
     ('text\nlang "en_US\n', 2, "No closing quotation"),
-    ("text\n%post\necho\n", 3, "does not end with %end"),
+    ("text\n%post\necho\n", 2, "does not end with %end"),
     ("%nonsense\n%end\n", 1, "Unknown kickstart section"),
     ("timezone\n", 1, "timezone"),
 ])
