@@ -66,6 +66,7 @@ class Verdict:
 
 
 _entries: dict[str, Entry] = {}
+_finishing: list[Callable[[Kickstart, Tree], None]] = []
 
 
 def honours(
@@ -89,6 +90,12 @@ def honours_addon(
                                      _options(meaningless, refused), addon_handler=handler))
         return handler
     return register
+
+
+def after_all(function: Callable[[Kickstart, Tree], None]) -> Callable[[Kickstart, Tree], None]:
+    """Register a function for what Anaconda does whether or not a command asks for it."""
+    _finishing.append(function)
+    return function
 
 
 def honoured_by(
@@ -176,11 +183,15 @@ def check(kickstart: Kickstart) -> None:
 
 def apply(kickstart: Kickstart, tree: Tree) -> None:
     """Turn every command and add-on into changes of the tree, as Anaconda does: in the order of
-    the file, accounts after all else, add-ons last."""
+    the file, accounts after all else, then what it does unasked, add-ons
+    last."""
+    _load()
     rank = {name: number for number, name in enumerate(_LAST, start=1)}
     for command in sorted(kickstart.commands, key=lambda each: rank.get(each.name, 0)):
         if (found := entry(command.name)) and found.handler:
             found.handler(command, tree)
+    for function in _finishing:
+        function(kickstart, tree)
     for addon in kickstart.addons:
         if (found := entry(f"%addon {addon.name}")) and found.addon_handler:
             found.addon_handler(addon, tree)

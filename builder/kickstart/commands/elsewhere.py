@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from builder.kickstart.registry import honoured_by, refused
 
-honoured_by("packages", "repo", "url", "%packages")
+honoured_by("packages", "repo", "url", "module")
+honoured_by("packages", "%packages", meaningless={
+    "--timeout": "the builder has its own patience with mirrors",
+    "--retries": "the builder has its own patience with mirrors",
+    "--ignoredeps": "no release since 7 has it do anything",
+    "--resolvedeps": "no release since 7 has it do anything",
+    "--nobase": "no release since 7 installs the base group unasked",
+})
 
 honoured_by("scripts", "%post", refused={"--nochroot": "such scripts are not run yet"})
 refused("such scripts are not run yet", "%pre", "%pre-install")

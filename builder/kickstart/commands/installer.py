@@ -1,15 +1,37 @@
-"""Commands that steer an installer and mean nothing for an image, with the reason."""
+"""Commands that steer an installer or its machine: without meaning for an image, or refused."""
 
 from __future__ import annotations
 
-from builder.kickstart.registry import meaningless
+from builder.kickstart.registry import meaningless, refused
 
-meaningless("an image build shows no installer", "text", "cmdline", "graphical", "vnc", "rdp")
+meaningless("an image build shows no installer",
+            "text", "cmdline", "graphical", "vnc", "rdp", "sshpw", "interactive", "autostep")
 meaningless("the build ends when the image is done", "reboot", "shutdown", "poweroff", "halt")
-meaningless("the builder accepts no licence in anybody's name", "eula")
-meaningless("the image has no X server to configure", "skipx")
-meaningless("the builder installs always anew", "install", "upgrade")
-meaningless("the release names the source", "cdrom", "harddrive")
+meaningless("Initial Setup alone reads it; the builder accepts no licence in anybody's name",
+            "eula")
+meaningless("the builder always installs anew", "install", "upgrade")
+meaningless("the release's repositories take its place", "cdrom", "hmc", "mediacheck", "method")
 meaningless("the builder has a log of its own", "logging")
-meaningless("a build that fails ends with an error and a log", "%onerror", "%traceback")
+meaningless("it changes the installer, not what it installs", "updates")
+meaningless("no release since 8 has it do anything", "dmraid", "multipath", "device",
+            "deviceprobe", "unsupported_hardware", "key", "langsupport", "lilocheck", "lilo",
+            "monitor", "mouse")
+
+refused("a rescue system installs nothing", "rescue")
+refused("an image's disk is a file; it is not on a storage network or in a memory module",
+        "iscsi", "iscsiname", "fcoe", "zfcp", "nvdimm")
+_SOURCE = "the builder installs packages of repositories; give them as `url` or `repo`"
+refused(_SOURCE, "nfs", "harddrive")
+refused("the builder installs packages, not a finished file system", "liveimg")
+refused("the builder installs packages, not an OSTree commit or a bootable container",
+        "ostreesetup", "ostreecontainer", "bootc")
+refused("no disk of drivers is at hand; add a repository that has them as packages", "driverdisk")
+
+meaningless("a build that fails ends with an error and its log", "%onerror", "%traceback")
 meaningless("the builder has no installer to configure", "%anaconda")
+
+refused("hardening by SCAP content is not done; run oscap in %post",
+        "%addon com_redhat_oscap", "%addon org_fedora_oscap")
+meaningless("Initial Setup alone reads it", "%addon org_fedora_initial_setup")
+refused("a registration would give every copy of the image the same identity",
+        "%addon com_redhat_subscription_manager")

@@ -2,59 +2,84 @@
 
 from __future__ import annotations
 
-import ipaddress
-import uuid
-from typing import Any
-
-from builder.kickstart.read import Command
-from builder.kickstart.registry import honours
+from builder.kickstart.commands.profiles import Profile, ifcfg, keyfile, profiles_of
+from builder.kickstart.commands.services import release_of
+from builder.kickstart.read import Command, Kickstart
+from builder.kickstart.registry import after_all, honours
 from builder.root.tree import Tree
 from host.errors import InputError
 
 # What Anaconda takes for "whichever interface there is": an image can't know its name.
 _ANY_DEVICE = ("link", "bootif", "ibft", "")
+_WIFI = "a virtual machine has no wireless network card"
 
 
-@honours("network")
+@honours(
+    "network",
+    meaningless={
+        "--activate": "an image build activates no network",
+        "--no-activate": "an image build activates no network",
+        "--bindto": "the builder knows no card's address; a --device that is one is bound to it",
+        "--notksdevice": "the builder needs no network device to fetch a kickstart",
+    },
+    refused={"--essid": _WIFI, "--wepkey": _WIFI, "--wpakey": _WIFI},
+)
 def network(command: Command, tree: Tree) -> None:
-    """`network --device=eth0 --bootproto=dhcp` writes a NetworkManager keyfile for the device.
+    """`network --device=eth0 --bootproto=dhcp` writes a NetworkManager profile for the device:
+    a keyfile, or, in releases before 9, an ifcfg file.
 
-    `--device=link` with DHCP writes none: the installer would have named an interface of the
-    build machine, and NetworkManager asks for DHCP on every interface without a profile.
-    `--hostname` writes /etc/hostname. Source: nm-settings-keyfile(5).
+    Without a device, or with `--device=link`, plain DHCP writes none: the installer would have
+    named an interface of the build machine, and NetworkManager asks for DHCP on every interface
+    without a profile. Anything more (--noipv6, --mtu, …) becomes one profile for all wired
+    interfaces. `--hostname` writes /etc/hostname.
     """
     data = command.data
     if data.hostname:
         tree.write("/etc/hostname", f"{data.hostname}\n")
+        if not (data.device or data.ip or set(command.words) - _hostname_words(data.hostname)):
+            return  # the line is about the name alone
     device = data.device or ""
     if device in _ANY_DEVICE:
-        if data.bootProto not in ("dhcp", ""):
+        device = ""
+        if data.bootProto not in ("dhcp", "bootp", "") or _virtual(data):
             raise InputError(
-                f"--bootproto={data.bootProto} needs a --device that an image can know",
+                f"network --bootproto={data.bootProto} needs a --device that an image can know",
                 where=command.where, remedy="name the interface, such as --device=eth0",
             )
-        return
-    tree.write(
-        f"/etc/NetworkManager/system-connections/{device}.nmconnection", _keyfile(data, device),
-        mode=0o600,
-    )
+    if data.bootProto not in ("dhcp", "bootp", "static", ""):
+        raise InputError(f"network --bootproto={data.bootProto} is not honoured",
+                         where=command.where, remedy="dhcp, bootp and static are")
+    for profile in profiles_of(data, device, command.where):
+        if profile.any_device and _says_nothing(profile):
+            continue
+        _write(profile, tree)
 
 
-def _keyfile(data: Any, device: str) -> str:
-    lines = [
-        "[connection]", f"id={device}", f"uuid={uuid.uuid5(uuid.NAMESPACE_DNS, device)}",
-        "type=ethernet", f"autoconnect={'true' if data.onboot else 'false'}",
-        f"interface-name={device}", "", "[ipv4]",
-    ]
-    if data.noipv4:
-        lines.append("method=disabled")
-    elif data.bootProto == "static":
-        address = ipaddress.IPv4Interface(f"{data.ip}/{data.netmask or '255.255.255.0'}")
-        gateway = f",{data.gateway}" if data.gateway else ""
-        lines += [f"address1={address.with_prefixlen}{gateway}", "method=manual"]
+@after_all
+def sysconfig(kickstart: Kickstart, tree: Tree) -> None:
+    """Anaconda leaves /etc/sysconfig/network behind, with a comment alone, if there is none."""
+    if not tree.exists("/etc/sysconfig/network"):
+        tree.write("/etc/sysconfig/network", "# Created by anaconda\n")
+
+
+def _hostname_words(name: str) -> set[str]:
+    return {f"--hostname={name}", "--hostname", name}
+
+
+def _virtual(data: object) -> bool:
+    return any(getattr(data, name, None)
+               for name in ("vlanid", "bondslaves", "teamslaves", "bridgeslaves"))
+
+
+def _says_nothing(profile: Profile) -> bool:
+    """Say whether a profile is what NetworkManager does by itself."""
+    return (profile.onboot and not profile.wired and profile.ipv4 == {"method": "auto"}
+            and profile.ipv6 == {"addr-gen-mode": "eui64", "method": "auto"})
+
+
+def _write(profile: Profile, tree: Tree) -> None:
+    if release_of(tree) < 9:
+        tree.write(f"/etc/sysconfig/network-scripts/ifcfg-{profile.name}", ifcfg(profile))
     else:
-        lines.append("method=auto")
-    if data.nameserver:
-        lines.append(f"dns={data.nameserver.replace(',', ';')};")
-    lines += ["", "[ipv6]", f"method={'disabled' if data.noipv6 else 'auto'}"]
-    return "\n".join(lines) + "\n"
+        tree.write(f"/etc/NetworkManager/system-connections/{profile.name}.nmconnection",
+                   keyfile(profile), mode=0o600)  # NetworkManager ignores files that others read

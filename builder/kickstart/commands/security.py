@@ -1,50 +1,119 @@
-"""selinux and firewall: what the kernel and the network let through."""
+"""selinux, firewall and the auth commands: what the kernel, the network and PAM let through."""
 
 from __future__ import annotations
 
+import logging
+import shlex
+
 from pykickstart.constants import SELINUX_DISABLED, SELINUX_ENFORCING, SELINUX_PERMISSIVE
 
-from builder.kickstart.read import Command
-from builder.kickstart.registry import honours
+from builder.kickstart.read import Command, Kickstart
+from builder.kickstart.registry import after_all, honoured_by, honours, refused
 from builder.root.tree import Tree
-from host.errors import InputError
+from host.errors import InputError, ProgramError
+
+log = logging.getLogger("ccis.settings")
 
 _MODES = {
     SELINUX_ENFORCING: "enforcing", SELINUX_PERMISSIVE: "permissive", SELINUX_DISABLED: "disabled",
 }
+_FIREWALL = "/usr/bin/firewall-offline-cmd"
+# What authconfig was asked for most is how every release since 8 is made.
+_AUTH_DEFAULTS = {"--enableshadow", "--useshadow", "--passalgo=sha512"}
+
+honoured_by("settings", "firewall")
+refused("joining a domain needs its server and a password; do it at first boot", "realm")
 
 
 @honours("selinux")
 def selinux(command: Command, tree: Tree) -> None:
-    """`selinux --enforcing` sets SELINUX= in /etc/selinux/config."""
-    mode = _MODES[command.data.selinux]
+    """`selinux --enforcing` sets SELINUX= in /etc/selinux/config.
+
+    Without a policy in the image there is nothing to set, as for Anaconda, which logs it.
+    """
+    mode = _MODES.get(command.data.selinux)
+    if mode is None:
+        return
     if not tree.exists("/etc/selinux/config"):
-        if mode == "disabled":
-            return
-        raise InputError(
-            f"selinux --{mode} has no policy to work with", where=command.where,
-            remedy="add selinux-policy-targeted to %packages",
-        )
+        log.warning("%s: selinux --%s: the image has no policy", command.where, mode)
+        return
     tree.set_shell_value("/etc/selinux/config", "SELINUX", mode)
 
 
-@honours("firewall")
-def firewall(command: Command, tree: Tree) -> None:
-    """`firewall --disabled` and `--enabled --service=… --port=…` through firewall-offline-cmd.
+@after_all
+def firewall(kickstart: Kickstart, tree: Tree) -> None:
+    """Call firewall-offline-cmd as Anaconda does: enabled unless `firewall --disabled` says no,
+    ssh let in unless --remove-service=ssh, then what the line names.
 
-    Without firewalld in the image, --disabled is true as it is and anything else is an error.
+    Source: pyanaconda/modules/network/firewall/installation.py. Raises InputError where
+    `firewall --enabled` has no firewalld to work with.
     """
-    data = command.data
-    if not tree.sandbox.has("/usr/bin/firewall-offline-cmd"):
-        if data.enabled:
+    commands = kickstart.find("firewall")
+    data = commands[-1].data if commands else None
+    if getattr(data, "use_system_defaults", False):
+        return
+    if not tree.sandbox.has(_FIREWALL):
+        if data is not None and data.enabled:
             raise InputError(
-                "firewall --enabled has no firewall to work with", where=command.where,
+                "firewall --enabled has no firewall to work with", where=commands[-1].where,
                 remedy="add firewalld to %packages, or say `firewall --disabled`",
             )
         return
-    words = ["--enabled" if data.enabled else "--disabled"]
-    words += [f"--service={service}" for service in data.services]
-    words += [f"--remove-service={service}" for service in getattr(data, "remove_services", [])]
-    words += [f"--port={port}" for port in data.ports]
-    words += [f"--trust={device}" for device in data.trusts]
-    tree.run("/usr/bin/firewall-offline-cmd", *words)
+    enabled = data is None or data.enabled is not False
+    services = list(data.services) if data else []
+    removed = list(getattr(data, "remove_services", None) or [])
+    ports = list(data.ports) if data else []
+    words = ["--enabled" if enabled else "--disabled"]
+    if "ssh" not in services + removed and "22:tcp" not in ports:
+        words.append("--service=ssh")
+    words += [f"--trust={device}" for device in (data.trusts if data else [])]
+    words += [f"--port={port}" for port in ports]
+    words += [f"--remove-service={service}" for service in removed]
+    words += [f"--service={service}" for service in services]
+    tree.run(_FIREWALL, *words)
+
+
+@honours("authselect")
+def authselect(command: Command, tree: Tree) -> None:
+    """`authselect select sssd …` runs the tree's own authselect with these words and --force.
+
+    Options of the old authconfig, which some files give it, are what authselect refuses; Anaconda
+    goes on then, and so do we. Raises InputError where `select` has no authselect to run.
+    """
+    words = list(command.words)
+    if not words:
+        return
+    if not tree.sandbox.has("/usr/bin/authselect"):
+        if all(word.startswith("-") for word in words):
+            log.warning("%s: authselect has no profile to select", command.where)
+            return
+        raise InputError("authselect is not in the image", where=command.where,
+                         remedy="add authselect to %packages")
+    _run_tool(command, tree, "/usr/bin/authselect", *words, "--force")
+
+
+@honours("auth", "authconfig")
+def authconfig(command: Command, tree: Tree) -> None:
+    """`auth --enableshadow --passalgo=sha512` is what every release since 8 does by itself.
+
+    authconfig (7, or authselect-compat) is run where the tree has it; without it, anything more
+    than those defaults is an error.
+    """
+    tool = next((path for path in ("/usr/sbin/authconfig", "/usr/bin/authconfig")
+                 if tree.sandbox.has(path)), None)
+    words = [word for each in command.words for word in shlex.split(each)]
+    if tool:
+        _run_tool(command, tree, tool, "--update", "--nostart", *words)
+        return
+    text = " ".join(words).replace("--passalgo sha512", "--passalgo=sha512")
+    if more := [word for word in text.split() if word not in _AUTH_DEFAULTS]:
+        raise InputError(f"there is no authconfig for {' '.join(more)}", where=command.where,
+                         remedy="use `authselect select …`, or add authselect-compat to %packages")
+
+
+def _run_tool(command: Command, tree: Tree, *argv: str) -> None:
+    """Run a tool; Anaconda takes its failure for no reason to stop (run_auth_tool)."""
+    try:
+        tree.run(*argv)
+    except ProgramError as error:
+        log.warning("%s: %s: %s", command.where, error.what, error.why)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pykickstart.constants import FIRSTBOOT_RECONFIG, FIRSTBOOT_SKIP
+from pykickstart.constants import FIRSTBOOT_DEFAULT, FIRSTBOOT_RECONFIG
 
-from builder.kickstart.read import Addon, Command
-from builder.kickstart.registry import honours, honours_addon
+from builder.kickstart.read import Addon, Command, Kickstart
+from builder.kickstart.registry import after_all, honours, honours_addon
 from builder.root.tree import Tree
 from host.errors import InputError
+
+_UNITS = ("/usr/lib/systemd/system", "/etc/systemd/system")
 
 
 @honours("services")
@@ -18,36 +20,86 @@ def services(command: Command, tree: Tree) -> None:
     """
     for name in command.data.disabled:
         if has_unit(tree, name):
-            tree.run("/usr/bin/systemctl", "disable", unit(name))
+            disable(tree, name)
     for name in command.data.enabled:
         if not has_unit(tree, name):
             raise InputError(
                 f"there is no unit {unit(name)} to enable", where=command.where,
                 remedy="add the package that brings it to %packages, or remove its name here",
             )
-        tree.run("/usr/bin/systemctl", "enable", unit(name))
+        enable(tree, name)
 
 
 @honours("firstboot")
 def firstboot(command: Command, tree: Tree) -> None:
-    """`firstboot --disabled` keeps initial-setup from asking questions nobody answers."""
-    for name in ("initial-setup", "initial-setup-graphical"):
-        if has_unit(tree, name):
-            word = "disable" if command.data.firstboot == FIRSTBOOT_SKIP else "enable"
-            tree.run("/usr/bin/systemctl", word, unit(name))
+    """`firstboot --reconfig` leaves /etc/reconfigSys for Initial Setup, which asks again."""
     if command.data.firstboot == FIRSTBOOT_RECONFIG:
         tree.write("/etc/reconfigSys", "")
 
 
-@honours_addon("com_redhat_kdump")
+@after_all
+def initial_setup(kickstart: Kickstart, tree: Tree) -> None:
+    """Initial Setup starts only where `firstboot --enabled` or --reconfig wants it: a cloud image
+    has nobody who could answer (pyanaconda/modules/services/installation.py)."""
+    commands = kickstart.find("firstboot")
+    wanted = commands and commands[-1].data.firstboot in (FIRSTBOOT_DEFAULT, FIRSTBOOT_RECONFIG)
+    for name in ("initial-setup", "initial-setup-graphical"):
+        if has_unit(tree, name):
+            (enable if wanted else disable)(tree, name)
+
+
+@honours_addon("com_redhat_kdump", refused={
+    "--enablefadump": "firmware-assisted dumps exist on POWER hardware alone",
+})
 def kdump(addon: Addon, tree: Tree) -> None:
-    """`%addon com_redhat_kdump --disable` turns kdump off; --enable turns it on."""
+    """`%addon com_redhat_kdump --disable` turns kdump off; --enable turns it on.
+
+    The memory it reserves is an argument of the kernel: see `crashkernel`.
+    """
     wanted = "--enable" in addon.words
     if has_unit(tree, "kdump"):
-        tree.run("/usr/bin/systemctl", "enable" if wanted else "disable", "kdump.service")
+        (enable if wanted else disable)(tree, "kdump")
     elif wanted:
         raise InputError("kdump is enabled but not installed", where=addon.where,
-                         remedy="add kdump-utils (9: kexec-tools) to %packages")
+                         remedy="add kdump-utils (9 and before: kexec-tools) to %packages")
+
+
+def crashkernel(kickstart: Kickstart, tree: Tree) -> str | None:
+    """Return the kernel's crashkernel= argument for the kdump add-on, None without it.
+
+    `--reserve-mb=auto`, the default, is what kexec-tools of the release reserves
+    (`kdumpctl get-default-crashkernel` on x86_64).
+    """
+    for addon in kickstart.addons:
+        if addon.name != "com_redhat_kdump" or "--enable" not in addon.words:
+            continue
+        words = " ".join(addon.words).replace("=", " ").split()
+        given = words[words.index("--reserve-mb") + 1:][:1] if "--reserve-mb" in words else []
+        amount = given[0].strip("'\"").upper().removesuffix("M") if given else "AUTO"
+        if amount.isdigit():
+            return f"crashkernel={amount}M"
+        release = release_of(tree)
+        automatic = {7: "auto", 8: "auto", 9: "1G-4G:192M,4G-64G:256M,64G-:512M"}
+        return f"crashkernel={automatic.get(release, '2G-64G:256M,64G-:512M')}"
+    return None
+
+
+def release_of(tree: Tree) -> int:
+    """Return the tree's major version as os-release(5) has it; what can't be told is new."""
+    fields = dict(line.split("=", 1) for line in tree.read("/etc/os-release").splitlines()
+                  if "=" in line)
+    version = fields.get("VERSION_ID", "").strip('"').split(".")[0]
+    return int(version) if version.isdigit() else 99
+
+
+def enable(tree: Tree, name: str) -> None:
+    """Make a unit start with the system."""
+    tree.run("/usr/bin/systemctl", "enable", unit(name))
+
+
+def disable(tree: Tree, name: str) -> None:
+    """Keep a unit from starting by itself."""
+    tree.run("/usr/bin/systemctl", "disable", unit(name))
 
 
 def unit(name: str) -> str:
@@ -56,11 +108,11 @@ def unit(name: str) -> str:
 
 
 def has_unit(tree: Tree, name: str) -> bool:
-    """Say whether the tree has a unit, or the template of an instance of it."""
+    """Say whether the tree has a unit, the template of an instance of it, or an init script."""
     full = unit(name)
     template = full
     if "@" in full:
         template = full.partition("@")[0] + "@." + full.rpartition(".")[2]
-    return any(tree.exists(f"{folder}/{candidate}")
-               for folder in ("/usr/lib/systemd/system", "/etc/systemd/system")
-               for candidate in (full, template))
+    script = f"/etc/rc.d/init.d/{full.removesuffix('.service')}"
+    return tree.exists(script) or any(
+        tree.exists(f"{folder}/{candidate}") for folder in _UNITS for candidate in (full, template))

@@ -1,0 +1,37 @@
+"""skipx and xconfig: what the system starts into."""
+
+from __future__ import annotations
+
+from builder.kickstart.read import Command, Kickstart
+from builder.kickstart.registry import after_all, honoured_by, honours
+from builder.root.tree import Tree
+
+_LOGIN_MANAGERS = ("gdm", "sddm", "lightdm", "lxdm", "plasmalogin")
+
+honoured_by("settings", "skipx")
+
+
+@honours("xconfig")
+def xconfig(command: Command, tree: Tree) -> None:
+    """`xconfig --defaultdesktop=GNOME` writes /etc/sysconfig/desktop; for --startxonboot see
+    `default_target`."""
+    if command.data.defaultdesktop:
+        tree.write("/etc/sysconfig/desktop", f"DESKTOP={command.data.defaultdesktop}\n")
+
+
+@after_all
+def default_target(kickstart: Kickstart, tree: Tree) -> None:
+    """Link /etc/systemd/system/default.target, as every installation does: to graphical.target for
+    `xconfig --startxonboot` or where a graphical login is installed, else, and for `skipx`, to
+    multi-user.target (pyanaconda/modules/services/installation.py)."""
+    folder = "/etc/systemd/system"
+    if not tree.exists(folder):
+        return
+    graphical = any(tree.exists(f"/usr/lib/systemd/system/{name}.service")
+                    for name in _LOGIN_MANAGERS)
+    if kickstart.find("skipx"):
+        graphical = False
+    if any(command.data.startX for command in kickstart.find("xconfig")):
+        graphical = True
+    target = "graphical.target" if graphical else "multi-user.target"
+    tree.link(f"{folder}/default.target", f"/usr/lib/systemd/system/{target}")

@@ -1,0 +1,15 @@
+"""What the tests of kickstart commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builder.root.tree import Tree
+from tests.builder.kickstart.lines import small_tree
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return small_tree(tmp_path)
