@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from host.errors import InputError
 
 if TYPE_CHECKING:
     from images.record import BuildRecord
     from specs.model import Spec
+    from validate.key import Key
     from validate.report import Report
 
 # A guest sees the same disk in both; the smaller file is read faster.
 _PREFERRED = ("qcow2", "raw")
+
+
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", show_default=False,
+                              help="Holds the passphrase or key of an encrypted (LUKS) image."),
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,13 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
         raise InputError("there is no such file or folder", where=str(target))
     known = record is not None and any(a.file == target.name for a in record.artefacts)
     return Subject(target, record if known else None, spec)
+
+
+def key_of(path: Path | None) -> Key | None:
+    """Return the key in a file, None without one; raise InputError when there is none in it."""
+    from validate.key import read
+
+    return read(path) if path else None
 
 
 def report_text(report: Report) -> str:

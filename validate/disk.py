@@ -32,7 +32,13 @@ class Partition:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """One file system. mountpoint: where fstab puts it, None when nowhere."""
+    """One file system. mountpoint: where fstab puts it, None when nowhere.
+
+    kinds: what is between it and the partitions, from these up: raid, crypt, lvm.
+    partitions: the devices of the partitions under it. names: those that a volume has anywhere.
+    subvolume: the part of a btrfs that is mounted, None for the one that is mounted by default.
+    subvolumes: all of them, by their paths.
+    """
 
     device: str
     type: str
@@ -40,10 +46,19 @@ class FileSystem:
     label: str = ""
     part_uuid: str = ""
     mountpoint: str | None = None
+    kinds: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    subvolume: str | None = None
+    subvolumes: tuple[str, ...] = ()
 
-    def has_tag(self, tag: str, value: str) -> bool:
-        """Tell whether a tag as fstab(5) writes it names this file system."""
+    def is_named(self, source: str) -> bool:
+        """Tell whether the first word of an fstab(5) line, or a root=, names this file system."""
+        tag, sign, value = source.partition("=")
+        if not sign:
+            return source in self.names
         mine = {"UUID": self.uuid, "LABEL": self.label, "PARTUUID": self.part_uuid}
+        value = value.strip('"')
         return bool(value) and mine.get(tag, "").lower() == value.lower()
 
 
@@ -95,11 +110,11 @@ def _partition(listed: dict[str, str | int], sector_bytes: int, scheme: str) -> 
     )
 
 
-def parse_filesystems(text: str, disk: str, shown_as: str) -> list[FileSystem]:
+def parse_filesystems(text: str, disk: str) -> list[FileSystem]:
     """Return the file systems that `blkid -o export` printed, a paragraph each.
 
-    disk: the image's device, shown_as: the name to give it. Other disks are left out; logical
-    volumes and the like have names of their own.
+    disk: the image's device. Other disks are left out; logical volumes and the like have names
+    of their own.
     """
     found = []
     for paragraph in text.split("\n\n"):
@@ -108,8 +123,6 @@ def parse_filesystems(text: str, disk: str, shown_as: str) -> list[FileSystem]:
         device = tags.get("DEVNAME", "")
         if "TYPE" not in tags or (device.startswith("/dev/sd") and not device.startswith(disk)):
             continue
-        if device.startswith(disk):
-            device = shown_as + device.removeprefix(disk)
         found.append(FileSystem(
             device, tags["TYPE"], tags.get("UUID", ""), tags.get("LABEL", ""),
             tags.get("PARTUUID", ""),

@@ -17,6 +17,12 @@ class Line:
     type: str
     options: tuple[str, ...]
 
+    @property
+    def subvolume(self) -> str | None:
+        """The path of the btrfs subvolume that it mounts, None for the default one."""
+        found = [one[7:].strip("/") for one in self.options if one.startswith("subvol=")]
+        return found[-1] if found else None
+
 
 VIRTUAL = {"proc", "sysfs", "tmpfs", "devpts", "devtmpfs", "cgroup2", "efivarfs", "none"}
 """Types of file system that have no disk under them."""

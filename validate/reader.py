@@ -14,14 +14,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
-from host.appliance import Drive, GuestFS, open_appliance
-from host.errors import HostError, InputError
+from host.appliance import MEMORY_MIB, Drive, GuestFS, open_appliance
+from host.errors import InputError
 from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate.artefact import ArtefactFacts
-from validate.disk import BIOS_BOOT, DiskFacts, FileSystem, parse_filesystems, parse_table
-from validate.fstab import parse as parse_fstab
+from validate.disk import BIOS_BOOT, DiskFacts, parse_table
+from validate.key import Key
+from validate.mounts import mount
 from validate.rpmdb import Installed, query
+from validate.stack import filesystems
 from validate.tree import FIND_FORMAT, Tree, parse
 from validate.view import View
 
@@ -32,26 +34,32 @@ DATABASE_BYTES_MAX = 512 << 20
 _CALL_BYTES = 3 << 20
 """libguestfs carries at most 4 MiB in one answer (GUESTFS_MESSAGE_MAX)."""
 _BOOT_AREA_BYTES = 4096
-_FSTAB_BYTES_MAX = 64 << 10
+_MEMORY_MIB_FOR_KEYS = 2048
+"""cryptsetup makes keys that take up to 1 GiB to open (argon2id, its default)."""
 _LABEL, _DISK = "image", "/dev/sda"
 """The image, as a shell in the appliance finds it, and as libguestfs's calls name it."""
-_ROOT_TYPES = ("xfs", "ext4", "ext3", "ext2", "btrfs")
-_TAGS = {"UUID", "LABEL", "PARTUUID"}
 _MACHINES = {0x3E: "x86_64", 0xB7: "aarch64", 0x15: "ppc64le", 0x16: "s390x"}
 
 
 @contextmanager
-def open_image(facts: ArtefactFacts, record: BuildRecord | None) -> Iterator[View]:
+def open_image(
+    facts: ArtefactFacts, record: BuildRecord | None, key: Key | None = None,
+) -> Iterator[View]:
     """Yield what the checks see of a disk image.
 
-    Raises InputError when there is no root file system in it or it is broken, HostError when
-    the appliance does not start or takes longer than TIMEOUT_S.
+    key: opens its LUKS containers.
+    Raises InputError when there is no root file system in it, it is broken, or it is encrypted
+    and the key does not open it; HostError when the appliance does not start or takes longer
+    than TIMEOUT_S.
     """
     assert facts.self_contained
     drive = Drive(facts.path.resolve(), facts.format, _LABEL)
     try:
-        with open_appliance([drive], readonly=True, timeout_s=TIMEOUT_S) as g, _blamed(g):
-            disk = _disk(g)
+        with open_appliance(
+            [drive], readonly=True, timeout_s=TIMEOUT_S,
+            memory_mib=_MEMORY_MIB_FOR_KEYS if key else MEMORY_MIB,
+        ) as g, _blamed(g):
+            disk = _disk(g, key)
             tree = _tree(g)
             yield View(
                 tree=tree, read=lambda path, count: _read(g, path, count),
@@ -78,64 +86,24 @@ def _blamed(g: GuestFS) -> Iterator[None]:
         raise InputError("the image can't be read", why=str(error)) from error
 
 
-def _disk(g: GuestFS) -> DiskFacts:
-    """Ask sfdisk and blkid once each; libguestfs's own calls start dozens of programs."""
+def _disk(g: GuestFS, key: Key | None) -> DiskFacts:
+    """Ask sfdisk and blkid; libguestfs's own calls start dozens of programs."""
     real = g.debug("sh", [f"udevadm settle; readlink -f /dev/disk/guestfs/{_LABEL}"]).strip()
     table = g.debug("sh", [f"sfdisk --json {real} 2>&1 || true"])
     scheme, partitions = parse_table(table.replace(real, _DISK))
-    tags = g.debug("sh", ["blkid -c /dev/null -o export 2>/dev/null || true"])
-    filesystems = parse_filesystems(tags, real, _DISK)
-    mounted = _mount(g, filesystems)
-    points = {one.device: point for point, one in mounted.items()}
-    placed = [replace(one, mountpoint=points.get(one.device)) for one in filesystems]
+    found = filesystems(g, real, _DISK, key)
+    mounted = {
+        point: replace(one, mountpoint=point) for point, one in mount(g, found).items()
+    }
+    placed = {one.device: one for one in reversed(mounted.values())}
     area = next((one for one in partitions if one.type_guid == BIOS_BOOT), None)
     return DiskFacts(
         size_bytes=g.blockdev_getsize64(_DISK), scheme=scheme, partitions=partitions,
-        filesystems=placed, boot_sector=g.pread_device(_DISK, 512, 0),
+        filesystems=[placed.get(one.device, one) for one in found],
+        boot_sector=g.pread_device(_DISK, 512, 0),
         boot_area=g.pread_device(_DISK, _BOOT_AREA_BYTES, area.start_bytes if area else 512),
-        mounted={one.mountpoint: one for one in placed if one.mountpoint},
+        mounted=mounted,
     )
-
-
-def _mount(g: GuestFS, filesystems: list[FileSystem]) -> dict[str, FileSystem]:
-    """Mount the root file system and what its fstab puts below it."""
-    refused = []
-    for candidate in filesystems:
-        if candidate.type not in _ROOT_TYPES:
-            continue
-        try:
-            g.mount_ro(candidate.device, "/")
-        except RuntimeError as error:
-            refused.append(str(error))
-            continue
-        if g.exists("/etc/os-release") or g.exists("/usr/lib/os-release"):
-            return {"/": candidate, **_mount_below(g, filesystems)}
-        g.umount("/")
-    if any("unknown filesystem type" in one for one in refused):
-        raise HostError(
-            "libguestfs's appliance does not know the image's file system", why=refused[0],
-            remedy="run tools/setup (Debian: libguestfs-xfs; CentOS: libguestfs-xfs)",
-        )
-    why = "; ".join(refused) or "no file system of it holds an os-release"
-    raise InputError("there is no root file system in the image", why=why)
-
-
-def _mount_below(g: GuestFS, filesystems: list[FileSystem]) -> dict[str, FileSystem]:
-    mounted: dict[str, FileSystem] = {}
-    if not g.is_file("/etc/fstab"):
-        return mounted
-    text = g.pread("/etc/fstab", _FSTAB_BYTES_MAX, 0).decode(errors="replace")
-    for line in sorted(parse_fstab(text), key=lambda one: one.mountpoint):
-        point = posixpath.normpath(line.mountpoint)
-        if line.tag not in _TAGS or point == "/" or not point.startswith("/") or point in mounted:
-            continue
-        for one in filesystems:
-            # A link there could lead the mount astray, so only real folders are mounted on.
-            if one.has_tag(line.tag, line.value) and g.is_dir(point, followsymlinks=False):
-                g.mount_ro(one.device, point)
-                mounted[point] = one
-                break
-    return mounted
 
 
 def _tree(g: GuestFS) -> Tree:

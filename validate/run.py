@@ -11,6 +11,7 @@ from host.progress import Progress
 from images.record import BuildRecord
 from specs.model import Rule, Spec
 from validate.artefact import ArtefactFacts, inspect
+from validate.key import Key
 from validate.reader import open_image
 from validate.registry import Finding, checker
 from validate.report import Report, Result, result
@@ -22,13 +23,14 @@ STEP = "validate"
 
 def validate(
     artefact: Path, spec: Spec, record: BuildRecord | None, progress: Progress,
+    key: Key | None = None,
 ) -> Report:
     """Check the rules of the tiers `artefact` and `offline`.
 
     artefact: a qcow2 or raw image. record: the build.json of its build; without it, the rules
-    that compare with it are not applicable.
-    Raises InputError when the file is no image or holds no root file system, HostError when
-    this host can't read it.
+    that compare with it are not applicable. key: opens the image's LUKS containers.
+    Raises InputError when the file is no image, holds no root file system or can't be opened
+    with the key, HostError when this host can't read it.
     """
     started = time.monotonic()
     progress.start(STEP, len(spec.of_tier("artefact")) + len(spec.of_tier("offline")), "rules")
@@ -38,7 +40,7 @@ def validate(
     offline = spec.of_tier("offline")
     if facts.self_contained:
         try:
-            with open_image(facts, record) as view:
+            with open_image(facts, record, key) as view:
                 results += _judge(offline, view, progress, len(results))
         except InputError as error:
             if error.where is None:

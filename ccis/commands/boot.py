@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ccis import output
-from ccis.artefacts import report_text, subject_of
+from ccis.artefacts import KeyOption, key_of, report_text, subject_of
 from ccis.display import watching
 from ccis.selection import JsonOption
 
@@ -27,6 +27,7 @@ def boot(
         str | None, typer.Option("--format", help="Which artefact of the folder.")] = None,
     spec: Annotated[
         str | None, typer.Option(help="A spec's name or file.  [default: the image's own]")] = None,
+    key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Start an image as a cloud would, wait for cloud-init, and check it over SSH.
@@ -36,15 +37,18 @@ def boot(
     ccis boot image.qcow2 --firmware uefi
 
     The image itself is not changed: the machine writes into a throw-away layer over it. Both
-    firmwares are tried at the same time.
+    firmwares are tried at the same time. When the guest asks for the passphrase of its disk, the
+    content of the key file is typed on its serial console.
     """
     from validate.boot.run import boot as start
 
     subject = subject_of(target, image_format, spec)
+    opens = key_of(key)
     wanted: list[Literal["bios", "uefi"]] = ["bios", "uefi"] if firmware == "both" else [firmware]
     with watching(table=False) as progress, ThreadPoolExecutor(len(wanted)) as pool:
         reports = list(pool.map(
-            lambda each: start(subject.path, each, subject.spec, subject.record, progress),
+            lambda each: start(
+                subject.path, each, subject.spec, subject.record, progress, key=opens),
             wanted))
     output.report(reports, lambda: "\n".join(report_text(report) for report in reports),
                   to_json=json)

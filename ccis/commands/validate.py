@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ccis import output
-from ccis.artefacts import report_text, subject_of
+from ccis.artefacts import KeyOption, key_of, report_text, subject_of
 from ccis.display import watching
 from ccis.selection import JsonOption
 
@@ -25,6 +25,7 @@ def validate(
         str | None, typer.Option(help="A spec's name or file.  [default: the image's own]")] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit XML report, too.")] = None,
+    key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Prove an image against its spec, reading it through libguestfs.
@@ -32,6 +33,7 @@ def validate(
     \b
     ccis validate build/CentOS-Stream-GenericCloud-10-20261121.0.x86_64
     ccis validate image.qcow2 --spec baseline --json
+    ccis validate encrypted.qcow2 --key passphrase.txt
 
     Nothing in the image is run, and nothing of it is mounted by this host's kernel.
     """
@@ -39,8 +41,9 @@ def validate(
     from validate.run import validate as prove
 
     subject = subject_of(target, image_format, spec)
+    opens = key_of(key)
     with watching(table=False) as progress:
-        report = prove(subject.path, subject.spec, subject.record, progress)
+        report = prove(subject.path, subject.spec, subject.record, progress, key=opens)
     if junit:
         junit.write_text(to_junit([report]), encoding="utf-8")
     output.report(report, lambda: report_text(report), to_json=json)

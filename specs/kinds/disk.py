@@ -10,12 +10,15 @@ from specs.kind import Check, GuestPath, Regex
 
 FileSystem = Literal["xfs", "ext4", "btrfs", "ext3", "vfat"]
 Purpose = Literal["bios-boot", "efi-system", "prep-boot"]
+VOLUME = "/dev/mapper"
+"""The name of a logical volume or opened LUKS container: the same on whatever disk it is."""
 
 
 class PartitionTable(Check):
     """The disk has this kind of table and partitions for these purposes.
 
-    root_last: nothing lies behind the root file system, so that it can grow with the disk.
+    root_last: nothing lies behind the partition of the root file system, so that it can grow
+    with the disk. For a root on LVM, LUKS or RAID: behind the (or one) partition under it.
     """
 
     kind: Literal["partition_table"] = "partition_table"
@@ -34,10 +37,11 @@ class Filesystem(Check):
 
 
 class Fstab(Check):
-    """fstab names file systems by these tags, and each exists on the disk with that type."""
+    """fstab names file systems so, and each exists on the disk with that type and subvolume."""
 
     kind: Literal["fstab"] = "fstab"
-    by: list[Literal["UUID", "LABEL", "PARTUUID", "PARTLABEL"]] = Field(min_length=1)
+    by: list[Literal["UUID", "LABEL", "PARTUUID", "PARTLABEL", "/dev/mapper"]] = Field(
+        min_length=1)
 
 
 class BiosBoot(Check):
@@ -50,7 +54,8 @@ class KernelArguments(Check):
     """Every boot entry (rescue apart) has an argument for each of these, and none of those.
 
     An expression must match an argument from end to end.
-    root_on_disk: root= names the file system that is mounted at /, by one of its tags.
+    root_on_disk: root= names the file system that is mounted at /, by one of its tags or a
+    volume's own name, and rootflags= its btrfs subvolume.
     """
 
     kind: Literal["kernel_arguments"] = "kernel_arguments"

@@ -34,6 +34,8 @@ class GuestRootGrown(Check):
     """The root file system fills the disk, which was made larger before the start.
 
     slack_bytes: what partition table, boot partitions and the file system's own needs may take.
+    A root on LVM, LUKS or RAID that did not grow is no failure: cloud-init grows partitions and
+    file systems, and nothing between them.
     """
 
     tier: ClassVar[Tier] = "boot"

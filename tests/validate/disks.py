@@ -7,6 +7,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from host.appliance import Drive, GuestFS, open_appliance
+
 ROOT_UUID = "11111111-2222-3333-4444-555555555555"
 MIB = 1 << 20
 ROOT_START_BYTES = 4 * MIB
@@ -56,6 +58,81 @@ def raw_disk(path: Path, tree: Path) -> Path:
          "-E", f"offset={ROOT_START_BYTES}", str(path), f"{size_kib}k"],
         check=True, capture_output=True)
     return path
+
+
+STACKED_LUKS_UUID = "12345678-0000-4000-8000-123456789abc"
+STACKED_KEY = b"correct horse\xff\0battery\n"
+"""Bytes that nobody can type, with the newline that cryptsetup's --key-file counts."""
+BTRFS_UUID = "22222222-2222-4222-8222-222222222222"
+
+_STACKED_SFDISK = """label: gpt
+size=2048, type=21686148-6449-6E6F-744E-656564454649
+size=4096, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
+size=245760
+size=245760
+"""
+_STACKED = """set -e; exec 2>&1
+d=$(readlink -f /dev/disk/guestfs/stacked)
+printf '{table}' | sfdisk -q $d; udevadm settle
+modprobe raid1
+mdadm --create /dev/md/stack --run --level=1 --raid-devices=2 --metadata=1.2 ${{d}}3 ${{d}}4
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
+    --key-file /sysroot/key --uuid {luks} /dev/md/stack
+cryptsetup open --key-file /sysroot/key /dev/md/stack inner; umount /sysroot
+pvcreate -y /dev/mapper/inner; vgcreate cs-one /dev/mapper/inner
+lvcreate -y -L 32m -n root cs-one
+lvcreate -y -L 24m -T cs-one/pool; lvcreate -y -V 32m -T cs-one/pool -n var
+udevadm settle
+mke2fs -q -F -t ext4 -L root /dev/cs-one/root; mke2fs -q -F -t ext4 -U {root} /dev/cs-one/var
+d=$(readlink -f /dev/disk/guestfs/btrfs)
+printf 'label: gpt\\nsize=2048\\nsize=+\\n' | sfdisk -q $d; udevadm settle
+mkfs.btrfs -q -f -U {btrfs} ${{d}}2
+mount ${{d}}2 /sysroot
+for name in home snapshots root; do btrfs subvolume create /sysroot/$name; done
+"""
+
+
+def stacked_disks(folder: Path, tree: Path) -> tuple[Path, Path]:
+    """Two GPT disks: root and a thin /var on LVM on LUKS on RAID 1; and btrfs subvolumes.
+
+    All made in one appliance. The btrfs has a home, and an older root as snapshots/old.
+    """
+    disks = [folder / "stacked.raw", folder / "btrfs.raw"]
+    for path in disks:
+        with path.open("wb") as stream:
+            stream.truncate(256 * MIB)
+    drives = [Drive(path, "raw", path.stem) for path in disks]
+    with open_appliance(drives, readonly=False) as g:
+        g.debug("sh", ["mount -t tmpfs key /sysroot"])
+        g.write("/key", STACKED_KEY)
+        script = _STACKED.format(
+            table=_STACKED_SFDISK.replace("\n", "\\n"), luks=STACKED_LUKS_UUID, root=ROOT_UUID,
+            btrfs=BTRFS_UUID)
+        g.debug("sh", [script])
+        _fill(g, tree, "/root", f"UUID={BTRFS_UUID} / btrfs subvol=root 0 0\n"
+                                f"UUID={BTRFS_UUID} /home btrfs defaults,subvol=/home 0 0\n")
+        g.write("/home/somebody", "")
+        g.debug("sh", ["btrfs subvolume snapshot /sysroot/root /sysroot/snapshots/old 2>&1"])
+        g.umount_all()
+        g.mount("/dev/cs-one/root", "/")
+        _fill(g, tree, "/", "/dev/mapper/cs--one-root / ext4 defaults 0 0\n"
+                            f"UUID={ROOT_UUID} /var ext4 defaults 0 0\n")
+        g.mount("/dev/cs-one/var", "/var")
+        g.mkdir("/var/log")
+        g.umount_all()
+        g.debug("sh", ["lvm vgchange -an 2>&1; cryptsetup close inner; mdadm --stop --scan 2>&1"])
+    return disks[0], disks[1]
+
+
+def _fill(g: GuestFS, tree: Path, folder: str, fstab: str) -> None:
+    """Unpack a tree in the appliance, its file of 1 TiB apart, with an fstab of its own."""
+    with subprocess.Popen(
+        ["tar", "-C", str(tree), "--exclude=./etc/selinux", "-c", "."], stdout=subprocess.PIPE,
+    ) as tar:
+        assert tar.stdout is not None
+        g.tar_in(f"/dev/fd/{tar.stdout.fileno()}", folder)
+    g.write(f"{folder.rstrip('/')}/etc/fstab", fstab)
+    g.mkdir_p(f"{folder.rstrip('/')}/home")
 
 
 def qcow2(path: Path, raw: Path) -> Path:

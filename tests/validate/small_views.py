@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from images.record import BuildRecord, Package
 from specs.kind import Check
@@ -112,6 +112,20 @@ def disk_of(
         filesystems.append(esp)
         mounted["/boot/efi"] = esp
     return DiskFacts(1 << 30, scheme, partitions, filesystems, boot_sector, boot_area, mounted)
+
+
+def volumes_of(*, order: str = "bep", subvolume: str | None = None) -> DiskFacts:
+    """As disk_of, with the root on a volume of partition p: cs/root, or on a btrfs there."""
+    disk = disk_of(order=order.replace("p", "r"))
+    root = disk.mounted["/"]
+    under = root.device
+    if subvolume:
+        root = replace(root, type="btrfs", partitions=(under,), subvolume=subvolume,
+                       subvolumes=("root", "home"))
+    else:
+        root = replace(root, device="/dev/mapper/cs-root", kinds=("crypt", "lvm"),
+                       partitions=(under,), names=("/dev/mapper/cs-root", "/dev/cs/root"))
+    return replace(disk, filesystems=[root], mounted={"/": root})
 
 
 def guest_of(check: Check, outputs: Sequence[str], **more: object) -> Guest:

@@ -24,10 +24,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str], dict[str, Any], str]] = 
     ({"kind": "guest_command", "run": "x", "empty": True}, [""], ["a.service"], {}, "a.service"),
     ({"kind": "guest_command", "run": "x", "matches": ["^on$"]}, ["a\non"], ["online"], {}, "onl"),
     ({"kind": "guest_root_grown", "slack_bytes": 2 << 30},
-     [f"1B-blocks Type\n{13 << 30} xfs", ""], [f"1B-blocks Type\n{9 << 30} xfs", "no tool"], {},
+     [f"1B-blocks Type\n{13 << 30} xfs", "part\ndisk", ""],
+     [f"1B-blocks Type\n{9 << 30} xfs", "part\ndisk", "no tool"], {},
      "no tool"),
     ({"kind": "guest_root_grown", "slack_bytes": 1},
-     [f"{14 << 30} xfs", ""], ["df: no", ""], {}, "df"),
+     [f"{14 << 30} xfs", "lvm\npart\ndisk", ""], ["df: no", "", ""], {}, "df"),
     ({"kind": "guest_host_keys_new"}, [KEYS, PUBLIC],
      [KEYS.replace("1000050", "900000"), PUBLIC], {}, "older"),
     ({"kind": "guest_host_keys_new"}, [KEYS, PUBLIC],
@@ -83,6 +84,13 @@ def test_a_good_guest_passes_and_a_bad_one_fails(
 def test_every_boot_kind_has_a_case() -> None:
     boot = {name for name, kind in KINDS.items() if kind.tier == "boot"}
     assert {check["kind"] for check, *_ in CASES} == boot
+
+
+def test_a_root_on_volumes_need_not_grow() -> None:
+    one = rule({"kind": "guest_root_grown", "slack_bytes": 1})
+    answers = [f"{9 << 30} xfs", "lvm\ncrypt\npart\ndisk", ""]
+    said = judge(one, guest_of(one.check, answers))
+    assert (said.status, "lvm, crypt" in said.found) == ("not-applicable", True)
 
 
 def test_a_guest_that_did_not_answer_is_unknown() -> None:

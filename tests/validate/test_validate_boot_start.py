@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from host.errors import CheckFailedError
+from host.errors import CheckFailedError, InputError
 from host.progress import Silent
 from host.scratch import scratch_folder
 from specs.model import Firmware, load
@@ -76,6 +76,77 @@ def test_the_console_is_bounded_and_without_escapes(tmp_path: Path) -> None:
     console = console_of(tmp_path, b"\x1b[1;31mred\x1b[0m\n" + b"x" * 50_000)
     assert console.tail[0] == "red"
     assert all(len(line) <= 4096 for line in console.tail)
+
+
+ASKED = (b"\xf0\x9f\x94\x90 Please enter passphrase for disk virtio (luks-1): "
+         b"(press TAB for no echo) ")
+
+
+class Asking:
+    """A guest that asks for its passphrase: what it prints, and what was typed to it."""
+
+    def __init__(self, folder: Path, answer: bytes | None) -> None:
+        reading, self.printing = os.pipe()
+        self.typed, typing = os.pipe()
+        self.log = folder / "serial.log"
+        self.console = Console(
+            os.fdopen(reading, "rb"), self.log, "ready-1", keyboard=os.fdopen(typing, "wb"),
+            answer=answer)
+
+    def prints(self, text: bytes) -> None:
+        os.write(self.printing, text)
+
+    def reads(self) -> bytes:
+        return os.read(self.typed, 100)
+
+
+@pytest.mark.parametrize("question", [
+    ASKED, b"Enter passphrase for /dev/vda3: ", b"Password (/dev/vda3): ",
+    b"Enter passphrase for hd0,gpt3 (1234): ",
+])
+def test_a_guest_that_asks_gets_the_passphrase(tmp_path: Path, question: bytes) -> None:
+    guest = Asking(tmp_path, b"open sesame")
+    guest.prints(b"[  1.0] booting\n" + question)
+    assert guest.reads() == b"open sesame\r"
+
+
+def test_the_passphrase_is_in_no_log_though_the_guest_echoes_it(tmp_path: Path) -> None:
+    guest = Asking(tmp_path, b"open sesame")
+    guest.prints(ASKED)
+    guest.prints(guest.reads().replace(b"\r", b"\r\n") + b"ready-1\n")
+    os.close(guest.printing)
+    guest.console.join()
+    assert guest.console.ready.is_set()
+    assert "***" in guest.log.read_text() and "sesame" not in guest.log.read_text()
+    assert "sesame" not in "".join(guest.console.tail)
+
+
+def test_a_guest_that_asks_again_and_again_has_another_key(tmp_path: Path) -> None:
+    guest = Asking(tmp_path, b"wrong")
+    for _ in range(3):
+        guest.prints(ASKED)
+        assert guest.reads() == b"wrong\r"
+        guest.prints(b"\n")
+    guest.prints(ASKED)
+    os.close(guest.printing)
+    guest.console.join()
+    assert guest.console.fatal == "the key does not open the disk"
+
+
+def test_a_question_without_a_key_is_noticed(tmp_path: Path) -> None:
+    guest = Asking(tmp_path, None)
+    guest.prints(ASKED)
+    os.close(guest.printing)
+    guest.console.join()
+    assert "passphrase for disk virtio (luks-1)" in str(guest.console.unanswered)
+
+
+@pytest.mark.integration
+def test_an_encrypted_image_without_a_key_is_an_input_error(tmp_path: Path) -> None:
+    disk = talking_disk(tmp_path / "luks.raw", "Please enter passphrase for disk vda3: ")
+    with pytest.raises(InputError, match="asks for a passphrase") as caught:
+        boot(disk, "bios", load("baseline"), None, Silent(), limit_s=60)
+    assert "--key FILE" in str(caught.value)
 
 
 def test_the_seed_is_a_nocloud_disk(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from validate.disk import EFI_SYSTEM, parse_filesystems, parse_table
 from validate.fstab import parse as parse_fstab
 from validate.registry import Finding, proven_kinds, verdict
 from validate.report import Report, result, to_json, to_junit
+from validate.stack import Standing, parse_standing, volume_names
 from validate.tree import parse
 
 LISTING = (
@@ -98,10 +99,29 @@ def test_file_systems_are_read_as_blkid_prints_them() -> None:
         "DEVNAME=/dev/sdb2\nUUID=B\nTYPE=xfs\nLABEL=my\\ root\n\n"
         "DEVNAME=/dev/mapper/vg-a\nTYPE=xfs\n\n"
         "DEVNAME=/dev/sdb1\nTYPE=vfat\nPARTUUID=P\n\nDEVNAME=/dev/sdb3\nPARTUUID=Q\n",
-        "/dev/sdb", "/dev/sda")
+        "/dev/sdb")
     assert (volume.device, one.device, one.type, one.part_uuid) == (
-        "/dev/mapper/vg-a", "/dev/sda1", "vfat", "P")
+        "/dev/mapper/vg-a", "/dev/sdb1", "vfat", "P")
     assert (other.label, other.uuid) == ("my root", "B")
+
+
+def test_what_a_device_stands_on_is_read_as_lsblk_prints_it() -> None:
+    standings = parse_standing(
+        "/dev/sda /dev/sda disk \n/dev/sda1 /dev/sda1 part /dev/sda\n"
+        "/dev/md0 /dev/md0 raid1 /dev/sda1\n/dev/sda2 /dev/sda2 part /dev/sda\n"
+        "/dev/md0 /dev/md0 raid1 /dev/sda2\n/dev/dm-0 /dev/mapper/luks-1 crypt /dev/md0\n"
+        "/dev/dm-1 /dev/mapper/cs-root lvm /dev/dm-0\n")
+    assert standings["/dev/mapper/cs-root"] == Standing(
+        ("raid", "crypt", "lvm"), ("/dev/sda1", "/dev/sda2"))
+    assert standings["/dev/sda2"] == Standing((), ("/dev/sda2",))
+    assert standings["/dev/sda"] == Standing()
+
+
+def test_a_volume_has_the_names_that_any_guest_gives_it() -> None:
+    assert volume_names("/dev/mapper/my--group-the--root", ("lvm",)) == (
+        "/dev/mapper/my--group-the--root", "/dev/my-group/the-root")
+    assert volume_names("/dev/mapper/luks-a-b", ("crypt",)) == ("/dev/mapper/luks-a-b",)
+    assert volume_names("/dev/sda1", ()) == ()
 
 
 def test_every_kind_of_check_has_a_proof() -> None:

@@ -1,11 +1,13 @@
-"""Reads a guest's serial console: keeps it, bounded, and notices at once when a boot has failed."""
+"""A guest's serial console: kept, bounded; a failed boot is noticed, a passphrase given."""
 
 from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import deque
-from io import BufferedReader
+from contextlib import suppress
+from io import BufferedReader, BufferedWriter, RawIOBase
 from pathlib import Path
 
 LOG_BYTES_MAX = 32 << 20
@@ -29,23 +31,43 @@ FATAL = [
         (r"No bootable device|Boot failed: not a bootable disk",
          "the firmware found nothing to boot"),
         (r"UEFI Interactive Shell|^Shell>", "the firmware found no UEFI boot loader"),
+        (r"Too many attempts to activate|Failed to start (systemd-cryptsetup@|Cryptography Setup)",
+         "the key does not open the disk"),
         (r"systemd-shutdown\[1\]: |reboot: (Power down|System halted)", "the guest shut down"),
     )
 ]
+
+QUESTION = re.compile(r"(Please enter|Enter) (passphrase|recovery key) for |Password \(/dev/\S+\)")
+"""How systemd-ask-password, cryptsetup, GRUB and an initramfs without systemd ask for a key."""
+
+_TRIES = 3
+_TYPE_AFTER_S = 1.0
+"""What is typed before whoever asked has switched off the echo may be lost, or shown."""
 
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][0-9A-Z]|[=>c])|\r|\x00")
 _KEYS_BEGIN, _KEYS_END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 
 
 class Console:
-    """The serial console of one guest, read by a thread of its own until QEMU closes it."""
+    """The serial console of one guest, read by a thread of its own until QEMU closes it.
 
-    def __init__(self, pipe: BufferedReader, log_path: Path, marker: str) -> None:
+    keyboard: what is written there the guest reads; answer: what is typed when it asks for a
+    passphrase, None when there is nothing to type. The answer is kept out of log and tail.
+    """
+
+    def __init__(
+        self, pipe: BufferedReader, log_path: Path, marker: str, *,
+        keyboard: RawIOBase | BufferedWriter | None = None, answer: bytes | None = None,
+    ) -> None:
         self._marker = marker
+        self._keyboard = keyboard
+        self._answer = answer
+        self._asked: list[str] = []
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._keys: list[str] = []
         self._in_keys = False
         self.fatal: str | None = None
+        self.unanswered: str | None = None
         self.ready = threading.Event()
         self.last_line = ""
         self.prompt = False
@@ -67,26 +89,52 @@ class Console:
         self._thread.join(timeout=5)
 
     def _read(self, pipe: BufferedReader, log_path: Path) -> None:
-        kept_bytes, waiting = 0, b""
+        kept_bytes, waiting, answered = 0, b"", False
         with log_path.open("wb") as log:
             while chunk := pipe.read1(_LINE_BYTES_MAX):
-                if kept_bytes < LOG_BYTES_MAX:
-                    log.write(chunk)
-                    log.flush()
-                    kept_bytes += len(chunk)
                 *lines, waiting = (waiting + chunk).split(b"\n")
                 if len(waiting) > _LINE_BYTES_MAX:
                     lines, waiting = [*lines, waiting], b""
                 for line in lines:
-                    self._take(_text(line))
-                self._notice(_text(waiting))  # a prompt has no line's end
-        self._take(_text(waiting))
+                    if kept_bytes < LOG_BYTES_MAX:
+                        log.write(self._without_answer(line) + b"\n")
+                        kept_bytes += len(line) + 1
+                    self._take(line)
+                log.flush()
+                answered = answered and not lines
+                last = _text(waiting)
+                self._notice(last)  # a prompt has no line's end
+                if not answered and (match := QUESTION.search(last)):
+                    answered = True
+                    self._reply(last[match.start():])
+            log.write(self._without_answer(waiting))
+        self._take(waiting)
 
-    def _take(self, line: str) -> None:
+    def _without_answer(self, line: bytes) -> bytes:
+        return line.replace(self._answer, b"***") if self._answer else line
+
+    def _reply(self, question: str) -> None:
+        """Type the answer to a question that has no line's end yet, a few times at most."""
+        # "(press TAB for no echo)" may come a moment later, so only the beginning is compared.
+        name = question.partition(":")[0]
+        self._asked.append(name)
+        if self._answer is None or self._keyboard is None:
+            self.unanswered = self.unanswered or name
+        elif self._asked.count(name) > _TRIES:
+            self.fatal = self.fatal or "the key does not open the disk"
+        else:
+            time.sleep(_TYPE_AFTER_S)
+            # Enter is a carriage return on a serial line.
+            with suppress(OSError):
+                self._keyboard.write(self._answer + b"\r")
+                self._keyboard.flush()
+
+    def _take(self, raw: bytes) -> None:
+        line = _text(raw)
         if not line.strip():
             return
-        self._tail.append(line)
-        self.last_line = line
+        self.last_line = _text(self._without_answer(raw))
+        self._tail.append(self.last_line)
         self._take_keys(line)
         self._notice(line)
 

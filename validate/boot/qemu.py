@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
 from host.errors import HostError
@@ -75,10 +75,12 @@ class Machine:
 @contextmanager
 def started(
     facts: ArtefactFacts, arch: str, firmware: Firmware, seed: Seed, folder: Path,
+    passphrase: bytes | None = None,
 ) -> Iterator[Machine]:
     """Start an image for the block; QEMU is killed at its end, or at ours, if it still runs.
 
-    folder: takes the overlay and serial.log. Raises HostError when QEMU or firmware is missing.
+    folder: takes the overlay and serial.log. passphrase: typed on the serial console when the
+    guest asks for one. Raises HostError when QEMU or firmware is missing.
     """
     emulator = EMULATORS.get(arch)
     if emulator is None or shutil.which(emulator.program) is None:
@@ -117,13 +119,19 @@ def started(
     finally:
         theirs.close()
     assert isinstance(process.stdout, BufferedReader)
-    console = Console(process.stdout, folder / "serial.log", seed.marker)
+    assert isinstance(process.stdin, BufferedWriter)
+    console = Console(
+        process.stdout, folder / "serial.log", seed.marker, keyboard=process.stdin,
+        answer=passphrase,
+    )
     try:
         yield Machine(process, console, "kvm" if kvm else "tcg", disk_bytes, control)
     finally:
         kill_group(process)
         console.join()
         process.stdout.close()
+        with suppress(OSError):
+            process.stdin.close()
         control.close()
 
 
@@ -151,7 +159,7 @@ def _start(argv: Sequence[str], control: socket.socket) -> subprocess.Popen[byte
     words = [*apart, "--", *guarded(["sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv])]
     log.debug("+ %s", shlex.join(words))
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True, pass_fds=[control.fileno()],
     )
     with suppress(subprocess.TimeoutExpired):

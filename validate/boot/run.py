@@ -17,6 +17,7 @@ from validate.boot.guest import Guest
 from validate.boot.qemu import Machine, started
 from validate.boot.seed import Seed, make_seed
 from validate.boot.ssh import Ssh
+from validate.key import Key
 from validate.registry import questions
 from validate.report import Report, result
 from validate.run import judge
@@ -33,12 +34,16 @@ _DONE = "cloud-init status --wait >/dev/null 2>&1; echo done"
 def boot(
     artefact: Path, firmware: Firmware, spec: Spec, record: BuildRecord | None,
     progress: Progress, *, limit_s: float | None = None, keep_log: Path | None = None,
+    key: Key | None = None,
 ) -> Report:
     """Start an artefact by one firmware and check the rules of the tier `boot`.
 
     The artefact stays untouched: an overlay takes the changes. Two boots may run at once.
     record: the build.json of its build. limit_s: time for the boot, instead of LIMIT_S.
     keep_log: where to copy the serial console to, whatever happens.
+    key: typed when the guest asks for the passphrase of its disk.
+    Raises InputError when the guest asks for a passphrase and there is no key that can be typed,
+    or it names other files.
     Raises CheckFailedError, with the console's last lines, when the guest does not get to the
     end of cloud-init or can't be reached; HostError when QEMU or the firmware is missing.
     """
@@ -48,6 +53,7 @@ def boot(
     facts = inspect(artefact)
     if not facts.self_contained:
         raise InputError("names other files, so it is not started", where=str(artefact))
+    passphrase = key.typed if key else None
     arch = record.arch if record else platform.machine()
     rules = spec.of_tier("boot")
     applying = [
@@ -58,7 +64,7 @@ def boot(
     with scratch_folder("boot") as folder:
         seed = make_seed(folder)
         try:
-            with started(facts, arch, firmware, seed, folder) as machine:
+            with started(facts, arch, firmware, seed, folder, passphrase) as machine:
                 started_s = time.time()
                 ssh = Ssh(folder, machine, seed.private_key, _user(spec))
                 _wait(machine, ssh, limit_s or LIMIT_S[machine.accelerator], progress, step)
@@ -98,6 +104,11 @@ def _wait(
     while not machine.console.ready.wait(_POLL_S):
         spent_s = time.monotonic() - begun
         progress.advance(step, spent_s, machine.console.last_line.strip()[:120])
+        if machine.console.unanswered:
+            raise InputError(
+                f"{step}: the guest asks for a passphrase", why=machine.console.unanswered,
+                remedy="give the file that holds it: --key FILE",
+            )
         if machine.console.fatal:
             raise _failed(machine, machine.console.fatal, step)
         if not machine.running:

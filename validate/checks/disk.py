@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from specs.kinds.disk import BiosBoot, Filesystem, Fstab, PartitionTable
-from validate.disk import BIOS_BOOT, PURPOSES
-from validate.fstab import VIRTUAL
+from specs.kinds.disk import VOLUME, BiosBoot, Filesystem, Fstab, PartitionTable
+from validate.disk import BIOS_BOOT, PURPOSES, DiskFacts, FileSystem
+from validate.fstab import VIRTUAL, Line
 from validate.registry import Finding, proves, verdict
 from validate.view import View
 
@@ -25,13 +25,19 @@ def partition_table(check: PartitionTable, view: View) -> Finding:
               if PURPOSES[purpose] not in types]
     root = disk.mounted.get("/")
     in_order = sorted(disk.partitions, key=lambda one: one.start_bytes)
-    if check.root_last and root and in_order and in_order[-1].device != root.device:
-        wrong.append(f"root is {root.device}, but {in_order[-1].device} lies behind it")
+    if check.root_last and root and in_order and in_order[-1].device not in _under(root):
+        on = " and ".join(_under(root))
+        wrong.append(f"root is on {on}, but {in_order[-1].device} lies behind it")
     expected = f"{check.scheme} with {', '.join(check.purposes) or 'any partitions'}"
     return verdict(
         wrong, f"{disk.scheme}, {len(disk.partitions)} partitions",
         expected + (", root last" if check.root_last else ""),
     )
+
+
+def _under(one: FileSystem) -> tuple[str, ...]:
+    """Return the partitions that a file system is on."""
+    return one.partitions or (one.device,)
 
 
 @proves(Filesystem)
@@ -53,23 +59,29 @@ def fstab(check: Fstab, view: View) -> Finding:
     """Find each line's file system on the disk."""
     if view.disk is None:
         return _NO_DISK
-    wrong = []
     lines = [line for line in view.fstab if line.type not in VIRTUAL and line.tag != "none"]
-    for line in lines:
-        if line.source.startswith("/") and not line.source.startswith("/dev/"):
-            continue  # a file or folder inside the image: a bind mount or a swap file
-        if line.tag not in check.by:
-            wrong.append(f"{line.mountpoint} is mounted by {line.source}")
-            continue
-        there = [one for one in view.disk.filesystems if one.has_tag(line.tag, line.value)]
-        if not there:
-            wrong.append(f"{line.mountpoint}: no {line.source} on the disk")
-        elif line.type not in (there[0].type, "auto"):
-            wrong.append(f"{line.mountpoint} is {there[0].type}, not {line.type}")
+    wrong = [fault for line in lines if (fault := _fault(line, check, view.disk))]
     if not any(line.mountpoint == "/" for line in lines):
         wrong.append("no line for /")
     expected = f"{' or '.join(check.by)} of file systems that are on the disk"
     return verdict(wrong, f"{len(lines)} lines, each found", expected)
+
+
+def _fault(line: Line, check: Fstab, disk: DiskFacts) -> str | None:
+    """Return what is wrong with a line of fstab, None when nothing is."""
+    if line.source.startswith("/") and not line.source.startswith("/dev/"):
+        return None  # a file or folder inside the image: a bind mount or a swap file
+    there = next((one for one in disk.filesystems if one.is_named(line.source)), None)
+    # What is named by a volume's own name is found wherever the disk is: /dev/mapper says so.
+    way = line.tag or (VOLUME if there or line.source.startswith("/dev/mapper/") else "")
+    if way not in check.by:
+        return f"{line.mountpoint} is mounted by {line.source}"
+    if there is None:
+        return f"{line.mountpoint}: no {line.source} on the disk"
+    if line.type not in (there.type, "auto"):
+        return f"{line.mountpoint} is {there.type}, not {line.type}"
+    missing = line.subvolume is not None and line.subvolume not in ("", *there.subvolumes)
+    return f"{line.mountpoint}: no subvolume {line.subvolume} on the disk" if missing else None
 
 
 @proves(BiosBoot)

@@ -31,22 +31,29 @@ def kernel_arguments(check: KernelArguments, view: View) -> Finding:
             f"{name}: {one}" for unwanted in check.absent
             for one in arguments if re.fullmatch(unwanted, one)
         ]
-        if check.root_on_disk and view.disk and not _names_root(view.disk, arguments):
-            wrong.append(f"{name}: root= is not the root file system on the disk")
+        if check.root_on_disk and view.disk and (fault := _root_fault(view.disk, arguments)):
+            wrong.append(f"{name}: {fault}")
     if not entries:
         wrong.append("no boot entry was found")
     expected = "; ".join([*check.present, *(f"no {one}" for one in check.absent)])
     return verdict(wrong, "; ".join(sorted(set(entries.values()))), expected)
 
 
-def _names_root(disk: DiskFacts, arguments: list[str]) -> bool:
+def _root_fault(disk: DiskFacts, arguments: list[str]) -> str | None:
+    """Return why the kernel would not find the root file system, None when it would.
+
+    A btrfs subvolume that is not the default one is mounted with rootflags=subvol=… alone.
+    """
     root = disk.mounted.get("/")
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        tag, _, name = value.partition("=")
-        if key == "root" and root is not None and root.has_tag(tag, name):
-            return True
-    return False
+    named = [one.removeprefix("root=") for one in arguments if one.startswith("root=")]
+    if root is None or not any(root.is_named(one) for one in named):
+        return "root= is not the root file system on the disk"
+    flags = [one.removeprefix("rootflags=") for one in arguments if one.startswith("rootflags=")]
+    wanted = f"subvol={root.subvolume}"
+    chosen = [word.replace("=/", "=") for flag in flags for word in flag.split(",")]
+    if root.subvolume is not None and wanted not in chosen:
+        return f"no rootflags={wanted}"
+    return None
 
 
 def command_lines(view: View) -> dict[str, str]:
