@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -18,13 +18,15 @@ from builder.formats import get as get_format
 from builder.kickstart import registry
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import Kickstart, read
-from builder.root.packages import Choice, Request, resolve
-from builder.root.repositories import release_repositories, snapshots, trusted_key
+from builder.root.origins import origins
+from builder.root.packages import Choice, Request, resolution
+from builder.root.repositories import snapshots, trusted_key
+from builder.root.requirements import requirements
 from builder.steps import Step, code_digest, digest_of
 from builder.store import Store
 from host.errors import HostError, InputError
 from images.image import Image
-from images.release import Release, Repository
+from images.release import Release
 from specs.model import Rule
 from specs.model import load as load_spec
 
@@ -55,7 +57,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a build needs to know; label: what it is of, in three words."""
+    """Everything that a build needs to know; label: what it is of, in three words.
+
+    added: packages that are there by rule, not by name, each with the reason.
+    notes: what a person must be told, each with its place (file:line).
+    """
 
     options: Options
     label: str
@@ -69,6 +75,8 @@ class Plan:
     rules: list[Rule]
     steps: dict[str, Step]
     tools: dict[str, str] = field(default_factory=dict)
+    added: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -92,14 +100,17 @@ def make(options: Options, store: Store) -> Plan:
     variables = _variables(options)
     kickstart = read(options.kickstart, release.dialect)
     registry.check(kickstart)
-    found = snapshots(_repositories(kickstart, release), variables)
+    origin = origins(kickstart, release, arch, variables)
     key = trusted_key(release, variables, store.root / "keys")
-    request = Request(kickstart, release, arch, found, key)
-    choices = resolve(request, store)
+    request = Request(kickstart, release, arch, snapshots(origin.sources), key,
+                      files=origin.files)
+    layout = layout_of(kickstart, options.image.disk_size_bytes, release,
+                       seed=f"{options.image.name} {request.digest()}", arch=arch)
+    request = replace(request, requirements=requirements(kickstart, layout, arch))
+    resolved = resolution(request, store)
+    choices = resolved.choices
     epoch = _source_date(choices)
     packages = _packages_step(request, choices, epoch)
-    layout = layout_of(kickstart, options.image.disk_size_bytes, release,
-                       seed=f"{options.image.name} {packages.digest}")
     engine, reason = choose(options.engine, layout)
     rules = load_spec(options.image.spec).sealed(arch=arch, image_format="raw", shape="disk")
     return Plan(
@@ -108,6 +119,7 @@ def make(options: Options, store: Store) -> Plan:
         engine=engine, engine_reason=reason, rules=rules,
         steps=_steps(packages, kickstart, options, layout, engine, rules),
         tools={"rpm": rpm.__version__, "dnf": _dnf_version(), **engine.identity()},
+        added=resolved.added, notes=[*origin.notes, *layout.notes],
     )
 
 
@@ -152,13 +164,6 @@ def _source_date(choices: Sequence[Choice]) -> int:
             raise InputError("SOURCE_DATE_EPOCH is no number of seconds", why=repr(given))
         return int(given)
     return max((choice.build_time for choice in choices), default=1)
-
-
-def _repositories(kickstart: Kickstart, release: Release) -> list[Repository]:
-    urls = [command.data.url for command in kickstart.find("url") if command.data.url]
-    extra = [(command.data.name, command.data.baseurl) for command in kickstart.find("repo")
-             if command.data.baseurl]
-    return release_repositories(release, urls[-1] if urls else None, extra)
 
 
 def _packages_step(request: Request, choices: Sequence[Choice], epoch: int) -> Step:

@@ -24,6 +24,8 @@ import dnf.callback
 import dnf.comps
 import dnf.conf
 import dnf.exceptions
+import dnf.module.module_base
+import dnf.subject
 import rpm
 
 
@@ -36,6 +38,8 @@ def main() -> None:
         emit("error", kind="unknown", packages=sorted(error.no_match_pkg_specs),
              groups=sorted(error.no_match_group_specs), near=getattr(error, "near", []),
              text=str(error).strip())
+    except ModuleError as error:
+        emit("error", kind="module", specs=error.specs, known=error.known, text=error.text)
     except dnf.exceptions.CompsError as error:
         emit("error", kind="unknown", packages=[], groups=[], near=[], text=str(error))
     except dnf.exceptions.DepsolveError as error:
@@ -57,8 +61,8 @@ def resolve(request: dict[str, Any]) -> dict[str, Any]:
     """Choose the packages; nothing is fetched but metadata."""
     with tempfile.TemporaryDirectory() as empty:
         base = _opened(request, root=empty)
-        _select(base, request)
-        return {"packages": _chosen(base), "unknown_ignored": []}
+        required = _select(base, request)
+        return {"packages": _chosen(base), "required": required}
 
 
 def fetch(request: dict[str, Any]) -> dict[str, Any]:
@@ -117,15 +121,22 @@ def _opened(request: dict[str, Any], root: str) -> dnf.Base:
     conf.install_weak_deps = request["with_weak"]
     conf.strict = not request["ignore_broken"]
     conf.tsflags = [] if request["with_docs"] else ["nodocs"]
-    conf.multilib_policy = "best"
+    conf.multilib_policy = "all" if request["multilib"] else "best"
     conf.gpgcheck = False  # builder.root.packages has checked every signature before
-    conf.retries, conf.timeout, conf.max_parallel_downloads = 3, 30, 6
+    conf.retries = request["retries"] if request["retries"] is not None else 3
+    conf.timeout, conf.max_parallel_downloads = request["timeout_s"] or 30, 6
     for entry in request["repositories"]:
         repository = dnf.repo.Repo(entry["id"], conf)
         repository.baseurl = entry["urls"]
         repository.repo_gpgcheck = entry["signed_metadata"]
         repository.gpgkey = [f"file://{request['key']}"]
         repository.skip_if_unavailable = False
+        repository.enablegroups = entry["with_groups"]
+        repository.includepkgs = list(entry["included"])
+        repository.excludepkgs = list(entry["excluded"])
+        if entry["cost"] is not None:
+            repository.cost = entry["cost"]
+        _connect(repository, entry["connection"])
         # The plan has just compared repomd.xml with the mirror's; let dnf follow it.
         repository.metadata_expire = 0 if request["mode"] == "resolve" else -1
         base.repos.add(repository)
@@ -134,37 +145,104 @@ def _opened(request: dict[str, Any], root: str) -> dnf.Base:
     return base
 
 
-def _select(base: dnf.Base, request: dict[str, Any]) -> None:
-    """Mark what %packages names, through the call that Anaconda itself uses, and solve."""
-    install = list(request["names"])
-    if request["environment"]:
-        install.append(f"@^{request['environment']}")
-    for group in request["groups"]:
-        if group["kinds"] == ["mandatory", "default"]:
-            install.append(f"@{group['name']}")
-        else:
-            found = base.comps.group_by_pattern(group["name"])
-            if found is None:
-                raise dnf.exceptions.CompsError(f"there is no group {group['name']!r}")
-            base.group_install(found.id, tuple(group["kinds"]), exclude=request["excluded"])
+def _connect(repository: dnf.repo.Repo, connection: dict[str, Any]) -> None:
+    """Set how a repository is reached."""
+    repository.sslverify = connection["verify_tls"]
+    for ours, theirs in (("proxy", "proxy"), ("ca", "sslcacert"), ("client_key", "sslclientkey"),
+                         ("client_certificate", "sslclientcert")):
+        if connection[ours]:
+            value = connection[ours]
+            setattr(repository, theirs, value if ours == "proxy" else value.removeprefix("file://"))
+
+
+def _select(base: dnf.Base, request: dict[str, Any]) -> list[str | None]:
+    """Mark what %packages names, through the call that Anaconda itself uses, and solve.
+
+    Returns which package each requirement came to; None: no repository has one, or %packages
+    excludes it.
+    """
+    _set_modules(base, request["modules"])
+    required = [_available(base, one["names"]) for one in request["required"]]
+    demanded = [name or one["names"][0] for name, one in
+                zip(required, request["required"], strict=True) if name or not one["if_there"]]
+    install = [*request["names"], *demanded]
+    install += [f"@{name}" for name in (_environment(base, request), *request["groups"]) if name]
     exclude = [*request["excluded"], *(f"@{name}" for name in request["excluded_groups"])]
     try:
         base.install_specs(install=install, exclude=exclude, strict=not request["ignore_broken"])
     except dnf.exceptions.MarkingErrors as error:
         # Exclusions that match nothing are no error (as in Anaconda), requests are.
-        missing = [name for name in error.no_match_pkg_specs if name in request["names"]]
-        groups = [name for name in error.no_match_group_specs if name in install]
+        missing = [name for name in error.no_match_pkg_specs if name in install]
+        groups = list(error.no_match_group_specs)
         others = error.error_pkg_specs or error.error_group_specs or error.module_depsolv_errors
         if others or ((missing or groups) and not request["ignore_missing"]):
-            error.near = _near(base, missing)
+            error.near = _near(base, missing, groups)
             raise
     base.resolve()
+    return required
 
 
-def _near(base: dnf.Base, missing: list[str]) -> list[str]:
-    """Return the names of packages that look like what was asked for."""
-    known = sorted({package.name for package in base.sack.query()})
-    return [near for name in missing for near in difflib.get_close_matches(name, known, n=3)]
+def _available(base: dnf.Base, names: list[str]) -> str | None:
+    for name in names:
+        if dnf.subject.Subject(name).get_best_query(base.sack, with_nevra=True):
+            return name
+    return None
+
+
+def _environment(base: dnf.Base, request: dict[str, Any]) -> str | None:
+    """Return the wanted environment; `--default` means the one that EL's Anaconda has as its own.
+
+    Source: anaconda.conf, [Payload] default_environment; without it the first there is.
+    """
+    if not request["default_environment"]:
+        return str(request["environment"]) if request["environment"] else None
+    ids = [environment.id for environment in base.comps.environments]
+    if "graphical-server-environment" in ids:
+        return "graphical-server-environment"
+    if not ids:
+        raise dnf.exceptions.CompsError("any environment, which --default asks for")
+    return str(ids[0])
+
+
+class ModuleError(Exception):
+    """A `module` line that can't be followed; known: the modules that there are."""
+
+    def __init__(self, specs: list[str], known: list[str], text: str) -> None:
+        super().__init__(text)
+        self.specs, self.known, self.text = specs, known, text
+
+
+def _set_modules(base: dnf.Base, modules: list[dict[str, Any]]) -> None:
+    """Disable, then enable module streams, as Anaconda does before it chooses packages.
+
+    Source: payload/dnf/dnf_manager.py, disable_modules and enable_modules.
+    """
+    if not modules:
+        return
+    module_base = dnf.module.module_base.ModuleBase(base)
+    known = sorted({package.getNameStream() for package in
+                    base._moduleContainer.getModulePackages()})
+    for enable, act in ((False, module_base.disable), (True, module_base.enable)):
+        specs = [one["spec"] for one in modules if bool(one["enable"]) == enable]
+        if not specs:
+            continue
+        absent = [spec for spec in specs
+                  if spec not in known and spec not in {one.partition(":")[0] for one in known}]
+        if absent:
+            raise ModuleError(absent, known, "")
+        try:
+            act(specs)
+        except dnf.exceptions.MarkingErrors as error:
+            wrong = sorted({*error.no_match_group_specs, *error.error_group_specs}) or specs
+            raise ModuleError(wrong, known, str(error).strip()) from error
+
+
+def _near(base: dnf.Base, missing: list[str], groups: list[str]) -> list[str]:
+    """Return the names of packages and groups that look like what was asked for."""
+    packages = sorted({package.name for package in base.sack.query()})
+    ids = sorted({f"@{one.id}" for one in (*base.comps.groups, *base.comps.environments)})
+    found = [near for name in missing for near in difflib.get_close_matches(name, packages, n=3)]
+    return found + [near for name in groups for near in difflib.get_close_matches(name, ids, n=3)]
 
 
 def _chosen(base: dnf.Base) -> list[dict[str, Any]]:

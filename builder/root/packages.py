@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from builder.kickstart.read import Kickstart
+from builder.kickstart.read import Command, GroupRequest, Kickstart
 from builder.root.nosync import filter_file
 from builder.root.repositories import Snapshot
+from builder.root.requirements import Requirement
 from builder.root.sandbox import isolation
 from builder.steps import code_digest, digest_of
 from builder.store import Store
@@ -30,36 +31,83 @@ _PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Request:
-    """What dnf is asked for: everything that decides which packages there will be."""
+    """What dnf is asked for: everything that decides which packages there will be.
+
+    requirements: what is added by rule (builder.root.requirements).
+    files: what is written beside the packages, by path (`repo --install`).
+    """
 
     kickstart: Kickstart
     release: Release
     arch: str
     snapshots: Sequence[Snapshot]
     key: Path
+    requirements: Sequence[Requirement] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def selection(self) -> dict[str, Any]:
         """Return the wish as plain data, for dnf and for digests."""
         wish = self.kickstart.packages
         return {
             "names": list(wish.names), "excluded": list(wish.excluded),
-            "groups": [{"name": g.name, "kinds": list(g.kinds)} for g in wish.groups],
-            "excluded_groups": list(wish.excluded_groups), "environment": wish.environment,
+            "groups": [group_spec(group) for group in self._groups()],
+            "excluded_groups": self._excluded_groups(), "environment": wish.environment,
+            "default_environment": wish.default_environment,
+            "modules": [
+                {"spec": module_spec(command), "enable": getattr(command.data, "enable", True)}
+                for command in self.kickstart.find("module")
+            ],
+            "required": [{"names": list(one.names), "if_there": one.if_there}
+                         for one in self.requirements],
             "with_docs": wish.with_docs, "with_weak": wish.with_weak,
-            "languages": (wish.languages or "").replace(",", " ").split(),
+            "languages": wish.languages, "multilib": wish.multilib,
             "ignore_missing": wish.ignore_missing, "ignore_broken": wish.ignore_broken,
             "version": self.release.version, "arch": self.arch,
-            "rpm_database": self.release.rpm_database,
+            "rpm_database": self.release.rpm_database, "files": dict(self.files),
         }
+
+    def _groups(self) -> list[GroupRequest]:
+        groups = self.kickstart.packages.groups
+        if any(section.name == "%packages" for section in self.kickstart.sections):
+            return list(groups)
+        return [GroupRequest("core"), *groups]  # as Anaconda does without the section, too
+
+    def _excluded_groups(self) -> list[str]:
+        """Return the groups that may not come in by an environment either.
+
+        --nocore excludes @core, even where the list names it: payload/dnf/utils.py,
+        get_installation_specs.
+        """
+        excluded = set(self.kickstart.packages.excluded_groups)
+        if any(section.name == "%packages" and "--nocore" in section.words
+               for section in self.kickstart.sections):
+            excluded.add("core")
+        return sorted(excluded)
 
     def digest(self) -> str:
         """Return the identity of the choice: same wish, same repositories, same packages."""
         identity = {
             "selection": self.selection(), "key": self.key.name,
-            "repositories": [(s.id, s.repomd_sha256) for s in self.snapshots],
+            "repositories": [snapshot.identity for snapshot in self.snapshots],
             "code": code_digest("builder/root/dnf_worker.py", "builder/root/packages.py"),
         }
         return digest_of(identity)
+
+
+def group_spec(group: GroupRequest) -> str:
+    """Return a group as Anaconda names it for dnf: `core`, or `core/mandatory,…`.
+
+    Conditional packages belong to every kind (pyanaconda/modules/payloads/constants.py).
+    """
+    if group.kinds == ("mandatory", "default"):
+        return group.name
+    return f"{group.name}/{','.join([*group.kinds, 'conditional'])}"
+
+
+def module_spec(command: Command) -> str:
+    """Return what a `module` line means to dnf: NAME or NAME:STREAM."""
+    name, stream = command.data.name, getattr(command.data, "stream", "")
+    return f"{name}:{stream}" if stream else str(name)
 
 
 @dataclass(frozen=True)
@@ -80,26 +128,51 @@ class Choice:
                 "location": self.location, "build_time": self.build_time}
 
 
+@dataclass(frozen=True)
+class Resolution:
+    """What dnf chose.
+
+    added: names that a rule added, each with the reason; absent: rules that no repository can
+    follow, which is no error.
+    """
+
+    choices: list[Choice]
+    added: list[tuple[str, str]]
+    absent: list[tuple[str, str]]
+
+
 def resolve(request: Request, store: Store) -> list[Choice]:
+    """Return the packages that the kickstart's wish comes to; see resolution()."""
+    return resolution(request, store).choices
+
+
+def resolution(request: Request, store: Store) -> Resolution:
     """Return the packages that the kickstart's wish comes to, dependencies included.
 
     The answer is kept: it is asked anew only when the wish or a repository changes.
-    Raises InputError for a package or group that no repository has (with near names) and for
-    a wish that can't be met; RemoteError when metadata can't be had or is not signed right.
+    Raises InputError for a package, group or module that no repository has (with near names)
+    and for a wish that can't be met; RemoteError when metadata can't be had or is not signed
+    right.
     """
     def fill(folder: Path) -> None:
         answer = _worker("resolve", request, store)
-        (folder / "packages.json").write_text(json.dumps(answer["packages"]), encoding="utf-8")
+        (folder / "packages.json").write_text(json.dumps(answer), encoding="utf-8")
 
     entry, _ = store.make(
         "resolution", request.digest(), inputs={}, label="", fill=fill,
     )
-    rows = json.loads((entry.data / "packages.json").read_text(encoding="utf-8"))
-    return [
+    answer = json.loads((entry.data / "packages.json").read_text(encoding="utf-8"))
+    choices = [
         Choice(Package(**{key: row[key] for key in Package.model_fields}), row["size_bytes"],
                row["location"], row["build_time"])
-        for row in rows
+        for row in answer["packages"]
     ]
+    added = [(name, one.reason)
+             for one, name in zip(request.requirements, answer["required"], strict=True) if name]
+    absent = [(" or ".join(one.names), one.reason)
+              for one, name in zip(request.requirements, answer["required"], strict=True)
+              if not name]
+    return Resolution(choices, added, absent)
 
 
 def install(
@@ -119,7 +192,23 @@ def install(
         "install", request, store, progress=progress, root=root, epoch=epoch,
         expected=[choice.as_dnf_says() for choice in choices],
     )
+    _write_beside(request, root)
     return [str(problem) for problem in answer["problems"]]
+
+
+def _write_beside(request: Request, root: Path) -> None:
+    """Write what Anaconda leaves besides the packages: `repo --install`, --multilib.
+
+    Source: payload/dnf/installation.py, WriteRepositoriesTask and UpdateDNFConfigurationTask.
+    """
+    for path, text in request.files.items():
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    configuration = root / "etc/dnf/dnf.conf"
+    if request.kickstart.packages.multilib and configuration.is_file():
+        text = configuration.read_text(encoding="utf-8").rstrip("\n")
+        configuration.write_text(f"{text}\nmultilib_policy=all\n", encoding="utf-8")
 
 
 def rpm_files(
@@ -169,6 +258,8 @@ def _worker(
         "mode": mode, "root": str(root), "metadata": str(store.metadata),
         "key": str(request.key), "expected": list(expected), **request.selection(),
         "repositories": [asdict(snapshot) for snapshot in request.snapshots],
+        "timeout_s": request.kickstart.packages.timeout_s,
+        "retries": request.kickstart.packages.retries,
     }
     events: list[dict[str, Any]] = []
 
@@ -186,7 +277,9 @@ def _worker(
         "bwrap", "--ro-bind", "/", "/", *isolation("/"),
         "--tmpfs", "/tmp",  # noqa: S108 – librepo writes there whatever TMPDIR says
     ]
-    for visible in (_PROJECT, Path(sys.prefix), request.key, *_local_folders(request)):
+    seen = (_PROJECT, Path(sys.prefix), request.key, *_local_folders(request),
+            *_connection_files(request))
+    for visible in seen:
         words += ["--ro-bind", visible, visible]  # also when it lies in /tmp
     words += ["--bind", store.metadata, store.metadata]
     if root:  # scriptlets run in it: they see its own kernel folders and no network
@@ -217,8 +310,9 @@ def _rpm_macros(request: Request) -> Iterator[Path]:
     """
     lines = [f"%_dbpath {request.release.rpm_database}", "%_db_backend sqlite",
              "%_netsharedpath /sys:/proc"]
-    if languages := request.selection()["languages"]:
-        lines.append(f"%_install_langs {':'.join(languages)}")
+    languages = request.kickstart.packages.languages
+    if languages is not None:  # an empty list is none at all
+        lines.append(f"%_install_langs {':'.join(languages.replace(',', ' ').split()) or '%{nil}'}")
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
         file.flush()
@@ -231,22 +325,57 @@ def _local_folders(request: Request) -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
+def _connection_files(request: Request) -> list[Path]:
+    names = [name for snapshot in request.snapshots for name in snapshot.connection.files]
+    return [path for name in names if (path := Path(name.removeprefix("file://"))).is_file()]
+
+
 def _error(event: dict[str, Any], request: Request) -> CcisError:
     kickstart = request.kickstart
     if event["kind"] == "unknown":
-        spelled = [*event["packages"], *(f"@{name.lstrip('@')}" for name in event["groups"])]
-        where = kickstart.where_of(spelled[0]) if spelled else str(kickstart.path)
-        hint = f"did you mean {', '.join(event['near'])}? " if event["near"] else ""
+        return _unknown(event, request)
+    if event["kind"] == "module":
+        lines = [command for command in kickstart.find("module")
+                 if module_spec(command) in event["specs"]]
         return InputError(
-            f"no repository has {', '.join(spelled) or event['text']}", where=where,
-            remedy=f"{hint}correct the name, exclude it, or add --ignoremissing to %packages",
+            f"no repository has the module {', '.join(event['specs'])}",
+            where=lines[0].where if lines else str(kickstart.path), why=event["text"] or None,
+            remedy="remove the line: Enterprise Linux 10 has no modules" if not event["known"]
+            else f"the repositories have {', '.join(event['known'])}",
         )
     if event["kind"] == "unsolvable":
-        return InputError("the packages can't be installed together", where=str(kickstart.path),
-                          why=event["text"])
+        filtered = [name for name in kickstart.packages.excluded if name in event["text"]]
+        return InputError(
+            "the packages can't be installed together",
+            where=kickstart.where_of(f"-{filtered[0]}") if filtered else str(kickstart.path),
+            why=event["text"], remedy="take the exclusion back" if filtered else None,
+        )
     if event["kind"] == "remote":
         return RemoteError(
             "a repository failed", where=", ".join(s.urls[0] for s in request.snapshots),
             why=event["text"], remedy="run again, or name another mirror in the release's file",
         )
     return HostError("the package transaction failed", why=event["text"])
+
+
+def _unknown(event: dict[str, Any], request: Request) -> InputError:
+    kickstart = request.kickstart
+    for requirement in request.requirements:
+        if event["packages"] and set(requirement.names) & set(event["packages"]):
+            return InputError(
+                f"no repository has {' or '.join(requirement.names)}",
+                where=requirement.where or str(kickstart.path),
+                why=f"it is added because of this: {requirement.reason}",
+                remedy=f"exclude it in %packages: -{requirement.names[0]}",
+            )
+    groups = [f"@{name.lstrip('@')}" for name in event["groups"]]
+    if kickstart.packages.environment and f"@{kickstart.packages.environment}" in groups:
+        groups[groups.index(f"@{kickstart.packages.environment}")] = (
+            f"@^{kickstart.packages.environment}")
+    spelled = [*event["packages"], *groups]
+    hint = f"did you mean {', '.join(event['near'])}? " if event["near"] else ""
+    return InputError(
+        f"no repository has {', '.join(spelled) or event['text']}",
+        where=kickstart.where_of(spelled[0]) if spelled else str(kickstart.path),
+        remedy=f"{hint}correct the name, exclude it, or add --ignoremissing to %packages",
+    )

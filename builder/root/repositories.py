@@ -5,82 +5,117 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.root.mirrors import DIRECT, Connection, listed
+from builder.root.mirrors import fetch as fetch_over
 from host.errors import InputError, RemoteError
+from host.fetch import fetch
 from host.files import write_atomically
 from host.run import run
-from images.release import Release, Repository, SigningKey
+from images.release import Release, SigningKey
 
-TIMEOUT_S = 20
+__all__ = ["Connection", "Snapshot", "Source", "fetch", "snapshots", "trusted_key"]
+
 _TRIES, _PAUSE_S = 2, 1.0
-_MAX_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A repository as it is named.
+
+    urls: where it may be, tried in this order. mirrors: kind ("mirrorlist", "metalink") and URL
+    of a list that names more. cost: dnf's, the cheaper one wins; None: dnf's own 1000.
+    included, excluded: globs of the packages that it may or may not give.
+    with_groups: whether its package groups count. where: the line that names it (file:line).
+    """
+
+    id: str
+    urls: tuple[str, ...]
+    mirrors: tuple[str, str] | None = None
+    signed_metadata: bool = False
+    cost: int | None = None
+    included: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    with_groups: bool = True
+    connection: Connection = DIRECT
+    where: str = ""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A repository at one moment: the mirror that answered first, the others, its identity."""
+    """A repository at one moment: the mirror that answered first, the others, its identity.
+
+    The other fields are the source's.
+    """
 
     id: str
     urls: tuple[str, ...]
     repomd_sha256: str
     signed_metadata: bool
+    cost: int | None = None
+    included: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    with_groups: bool = True
+    connection: Connection = DIRECT
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What decides which packages it gives."""
+        return (self.id, self.repomd_sha256, self.cost, self.included, self.excluded,
+                self.with_groups)
 
 
-def snapshots(
-    repositories: Sequence[Repository], variables: Mapping[str, str],
-) -> list[Snapshot]:
+def snapshots(sources: Sequence[Source]) -> list[Snapshot]:
     """Ask each repository for its index, on one mirror after the other.
 
-    variables: what `{arch}` and `{rehearsal}` in a URL stand for.
     Raises RemoteError, with every URL that was tried, when none answers.
     """
-    return [_snapshot(repository, variables) for repository in repositories]
+    return [_snapshot(source) for source in sources]
 
 
-def _snapshot(repository: Repository, variables: Mapping[str, str]) -> Snapshot:
-    urls = [url.format_map(variables).rstrip("/") + "/" for url in repository.mirrors]
+def _snapshot(source: Source) -> Snapshot:
+    given, digests = list(source.urls), set[str]()
+    if source.mirrors:
+        more, digests = listed(*source.mirrors, source.connection)
+        given += more
+    urls = [f"{url.rstrip('/')}/" for url in given]
     failures = []
     for attempt in range(_TRIES):
         for index, url in enumerate(urls):
             try:
-                content = fetch(f"{url}repodata/repomd.xml")
+                content = fetch_over(f"{url}repodata/repomd.xml", source.connection)
             except RemoteError as error:
                 failures.append(f"{error.where}: {error.why}")
                 continue
-            if b"<repomd" not in content:
-                failures.append(f"{url}repodata/repomd.xml: is not a repository's index")
+            digest = hashlib.sha256(content).hexdigest()
+            if fault := _fault(content, digest, digests):
+                failures.append(f"{url}repodata/repomd.xml: {fault}")
                 continue
-            others = urls[:index] + urls[index + 1:]
             return Snapshot(
-                repository.id, (url, *others), hashlib.sha256(content).hexdigest(),
-                repository.signed_metadata,
+                source.id, (url, *urls[:index], *urls[index + 1:]), digest,
+                source.signed_metadata, source.cost, source.included, source.excluded,
+                source.with_groups, source.connection,
             )
         if attempt + 1 < _TRIES and not all(url.startswith("file:") for url in urls):
             time.sleep(_PAUSE_S)
     raise RemoteError(
-        f"no mirror of repository '{repository.id}' answers", where=urls[0],
+        f"no mirror of repository '{source.id}' answers", where=source.where or urls[0],
         why="; ".join(dict.fromkeys(failures)),
         remedy="check the network and the release's mirrors; for a rehearsal: "
                "`ccis rehearsal create`",
     )
 
 
-def fetch(url: str) -> bytes:
-    """Return what a URL gives, up to 4 MiB; raises RemoteError with the URL."""
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 – file: is meant
-            content: bytes = answer.read(_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise RemoteError("cannot be fetched", where=url, why=str(reason)) from error
-    if len(content) > _MAX_BYTES:
-        raise RemoteError("cannot be fetched", where=url, why="the answer is larger than 4 MiB")
-    return content
+def _fault(content: bytes, digest: str, digests: set[str]) -> str | None:
+    """Say what is wrong with an index; digests: those that a metalink vouches for."""
+    if b"<repomd" not in content:
+        return "is not a repository's index"
+    if digests and digest not in digests:
+        return "is not the index that the metalink names"
+    return None
 
 
 def trusted_key(release: Release, variables: Mapping[str, str], folder: Path) -> Path:
@@ -113,16 +148,3 @@ def _check_fingerprint(key: SigningKey, url: str, content: bytes) -> None:
             why=f"expected {key.fingerprint}, found {', '.join(found) or 'no key'}",
             remedy="do not build; find out who serves this key",
         )
-
-
-def release_repositories(
-    release: Release, base_url: str | None, extra: Sequence[tuple[str, str]],
-) -> list[Repository]:
-    """Return a release's repositories with what a kickstart's `url` and `repo` say.
-
-    base_url: `url --url=` takes the place of the release's own. extra: names and URLs of `repo`.
-    """
-    chosen = list(release.repositories)
-    if base_url:
-        chosen = [Repository(id="url", mirrors=[base_url])]
-    return chosen + [Repository(id=name, mirrors=[url]) for name, url in extra]

@@ -72,6 +72,8 @@ def build(
                 plan_made = plan.make(wish, store)
                 progress.say(f"{plan_made.label}: {len(plan_made.choices)} packages; disk by "
                              f"{plan_made.engine.name} ({plan_made.engine_reason})")
+                for where, text in plan_made.notes:
+                    progress.say(f"note: {where}: {text}")
                 done.append(builder.build(plan_made, store, out, identity, progress))
         except CcisError as error:
             error.add_note(f"repeat (what is done is kept): {shlex.join(sys.argv)}")

@@ -57,6 +57,8 @@ def plan(
                 "engine_reason": made.engine_reason, "source_date_epoch": made.epoch,
                 "steps": planning.explain(made, store),
                 "packages": [choice.record.nevra for choice in made.choices],
+                "added": [{"package": name, "reason": reason} for name, reason in made.added],
+                "notes": [{"where": where, "text": text} for where, text in made.notes],
                 "layout": made.layout.model_dump(mode="json"),
             })
     output.report(plans, lambda: "\n\n".join(_text(each) for each in plans), to_json=json)
@@ -70,6 +72,8 @@ def _text(plan: dict[str, Any]) -> str:
     for part in plan["layout"]["partitions"]:
         lines.append(f"  {part['number']:>2}  {part['mountpoint'] or part['fstype']:<12} "
                      f"{part['fstype']:<9} {part['size_bytes'] / (1 << 20):>8,.0f} MiB")
+    lines += [f"  added: {row['package']} – {row['reason']}" for row in plan["added"]]
+    lines += [f"  note: {row['where']}: {row['text']}" for row in plan["notes"]]
     for row in plan["steps"]:
         state = "in the store" if row["hit"] else f"will run: {', '.join(row['changed'])}"
         lines.append(f"  {row['step']:<11} {row['digest'][:12]}  {state}")

@@ -14,7 +14,7 @@ import pytest
 
 from builder.kickstart.read import read
 from builder.root.packages import Request, install, resolve, verify_signatures
-from builder.root.repositories import snapshots, trusted_key
+from builder.root.repositories import Source, snapshots, trusted_key
 from builder.store import Store
 from host.errors import InputError, RemoteError
 from host.progress import Silent
@@ -60,7 +60,8 @@ def request_for(repository: SmallRepository, store: Store, packages: str, *urls:
     path = store.root.parent / "test.ks"
     path.write_text(f"%packages\n{packages}\n%end\n")
     release = release_of(repository, *urls)
-    found = snapshots(release.repositories, {})
+    found = snapshots([Source(one.id, tuple(one.mirrors), signed_metadata=one.signed_metadata)
+                       for one in release.repositories])
     key = trusted_key(release, {}, store.root / "keys")
     return Request(read(path, "RHEL10"), release, "x86_64", found, key)
 
