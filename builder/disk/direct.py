@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from builder.disk import mkfs
-from builder.disk.embed import Patch
+from builder.disk.embed import Patch, write_patches
 from builder.disk.image_file import image_file
 from builder.disk.loop import CONTROL
 from builder.disk.model import Layout, Partition
@@ -65,7 +65,7 @@ def write(
     check_mountpoints(tree, layout.mountpoints)
     with image_file(layout, destination):
         run([*SFDISK, destination], stdin=sfdisk_script(layout))
-        _write_bytes(layout, patches, destination)
+        write_patches((*patches, *_swap_areas(layout)), destination)
         parent = destination.parent
         with (
             tempfile.TemporaryDirectory(prefix=".disk-", dir=parent) as scratch,
@@ -97,18 +97,12 @@ def _fill(
         populate(part, image, shown, scratch, epoch)
 
 
-def _write_bytes(layout: Layout, patches: Sequence[Patch], destination: Path) -> None:
-    """Write the boot sectors, and the swap areas, which are a header and nothing else."""
-    areas = [
+def _swap_areas(layout: Layout) -> list[Patch]:
+    """Return the swap areas, which are a header and nothing else."""
+    return [
         Patch(part.start_bytes, mkfs.swap_area(part))
         for part in layout.partitions if part.fstype == "swap"
     ]
-    descriptor = os.open(destination, os.O_WRONLY)
-    try:
-        for patch in (*patches, *areas):
-            os.pwrite(descriptor, patch.data, patch.offset_bytes)
-    finally:
-        os.close(descriptor)
 
 
 def _needed(layout: Layout) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from builder.disk.model import SECTOR_BYTES, Layout
@@ -52,6 +55,16 @@ def boot_patches(layout: Layout, boot_img: bytes, core_img: bytes) -> list[Patch
     core = bytearray(core_img)
     core[_BLOCKLIST:_BLOCKLIST + 8] = (core_sector + 1).to_bytes(8, "little")
     return [Patch(0, bytes(boot)), Patch(start_bytes, bytes(core))]
+
+
+def write_patches(patches: Sequence[Patch], image: Path) -> None:
+    """Write bytes at their offsets of an image file. Raises OSError."""
+    descriptor = os.open(image, os.O_WRONLY)
+    try:
+        for patch in patches:
+            os.pwrite(descriptor, patch.data, patch.offset_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def _room(layout: Layout) -> tuple[int, int]:

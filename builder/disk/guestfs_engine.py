@@ -1,4 +1,4 @@
-"""The engine that does all of it inside the libguestfs appliance: nothing on the host, no root."""
+"""The engine that makes and fills everything inside the libguestfs appliance, without root."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from builder.disk import mkfs
-from builder.disk.embed import Patch
+from builder.disk.embed import Patch, write_patches
 from builder.disk.holes import punch_zeroes
 from builder.disk.image_file import full_disk_error, image_file, is_scarce
 from builder.disk.inside import Inside, inside
@@ -23,10 +23,10 @@ from builder.disk.views import check_mountpoints
 from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
+from host.run import run
 
 name = "guestfs"
 
-_DISK = "/dev/sda"
 _TIMEOUT_S = 1800.0
 
 
@@ -34,8 +34,9 @@ def unfit(layout: Layout) -> str | None:
     """Return why this host cannot make this layout in an appliance, or None."""
     if importlib.util.find_spec("guestfs") is None:
         return "it needs libguestfs's Python binding, which is not installed"
-    if shutil.which("tar") is None:
-        return "it needs tar, which is not installed"
+    for program in ("tar", "sfdisk"):
+        if shutil.which(program) is None:
+            return f"it needs {program}, which is not installed"
     return missing(layout.stack)
 
 
@@ -43,9 +44,16 @@ def write(
     layout: Layout, tree: Path, patches: Sequence[Patch], destination: Path,
     source_date_epoch: int, progress: Progress,
 ) -> None:
-    """Write the disk image; the contract is that of builder.disk.engine.Engine."""
+    """Write the disk image; the contract is that of builder.disk.engine.Engine.
+
+    The table and the boot sectors are bytes at places that are known, so they go into the file
+    beforehand: written inside, they would have udev take all partitions away for a moment and
+    announce them again, whenever it gets to it.
+    """
     check_mountpoints(tree, layout.mountpoints)
     with image_file(layout, destination):
+        run([*SFDISK, destination], stdin=sfdisk_script(layout))
+        write_patches(patches, destination)
         progress.advance("disk", 0, "starting the appliance")
         with (
             _explained(destination),
@@ -54,16 +62,8 @@ def write(
             ) as g,
         ):
             here = inside(g)
-            here.run([*SFDISK, here.disk], stdin=sfdisk_script(layout))
-            here.settle()
-            for patch in patches:
-                g.pwrite_device(_DISK, patch.data, patch.offset_bytes)
             make_stack(here, layout.stack, source_date_epoch)
-            made = {name for item in layout.stack if item.kind == "btrfs" for name in item.devices}
-            for part in layout.filesystems:
-                if part.device not in made:
-                    zeroed = not is_encrypted(layout.stack, part.device)
-                    _make(here, part, source_date_epoch, zeroed=zeroed)
+            _make_all(here, layout, source_date_epoch)
             for done, part in enumerate(layout.mounted):
                 progress.advance("disk", done, f"filling {part.mountpoint}")
                 _fill(here, layout, part, tree, source_date_epoch)
@@ -81,6 +81,14 @@ def identity() -> dict[str, str]:
         version = guestfs.GuestFS(python_return_dict=True).version()
         found["libguestfs"] = ".".join(str(version[key]) for key in ("major", "minor", "release"))
     return found
+
+
+def _make_all(here: Inside, layout: Layout, epoch: int) -> None:
+    """Make all file systems but those that the stack has made, with subvolumes and all."""
+    made = {device for item in layout.stack if item.kind == "btrfs" for device in item.devices}
+    for part in layout.filesystems:
+        if part.device not in made:
+            _make(here, part, epoch, zeroed=not is_encrypted(layout.stack, part.device))
 
 
 def _make(here: Inside, part: Partition | Volume, epoch: int, *, zeroed: bool) -> None:
