@@ -6,38 +6,56 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from pykickstart.version import makeVersion
+from pykickstart.handlers.control import commandMap
+from pykickstart.parser import KickstartParser
+from pykickstart.version import makeVersion, stringToVersion
 
-from builder.kickstart.read import Command
+from builder.kickstart.dialects import OTHERS
+from builder.kickstart.model import Command
 
 DIALECTS = ("F41", "RHEL10", "RHEL9", "RHEL8", "RHEL7")
-"""The languages that statuses are kept for, the newest first (pykickstart's names)."""
+"""The languages whose every command has a status, the newest first (pykickstart's names)."""
 
 Spellings = tuple[str, ...]
 """All names of one option, such as ("--ondisk", "--ondrive"); ("<mntpoint>",) for a bare word."""
 
 
-@cache
-def commands() -> dict[str, list[Any]]:
-    """Return pykickstart's command objects of every name, the newest dialect first."""
-    found: dict[str, list[Any]] = {}
-    for dialect in DIALECTS:
-        for name, command in makeVersion(dialect).commands.items():
-            found.setdefault(name, []).append(command)
-    return found
+def command_names() -> set[str]:
+    """Return every command that one of the dialects knows."""
+    return {name for dialect in DIALECTS for name in commandMap[stringToVersion(dialect)]}
 
 
 @cache
 def options_of(name: str) -> tuple[Spellings, ...]:
     """Return every option that any dialect's parser of a command takes, the newest parser's first.
 
-    A word that is no option is named as argparse names it, in angle brackets. Commands whose words
-    go to a program as they stand (`authconfig`) have none.
+    The dialects are those that a line may be read by. A word that is no option is named as
+    argparse names it, in angle brackets. Commands whose words go to a program as they stand
+    (`authconfig`) have none.
     """
+    versions = [stringToVersion(dialect) for dialect in dict.fromkeys((*DIALECTS, *OTHERS))]
+    kinds = dict.fromkeys(commandMap[version][name] for version in versions
+                          if name in commandMap[version])
+    return _of_parsers(getattr(kind(), "op", None) for kind in kinds)
+
+
+@cache
+def section_options(name: str) -> tuple[Spellings, ...]:
+    """Return every option that the header of a section takes, such as %post's: the newest
+    dialect's, and the oldest one's, in which nothing had been dropped yet."""
+    parsers: list[Any] = []
+    for dialect in (DIALECTS[0], DIALECTS[-1]):
+        handler = makeVersion(dialect)
+        section = KickstartParser(handler)._sections.get(name)
+        make = getattr(section, "_getParser", None)
+        parsers.append(make() if make else None)
+    return _of_parsers(parsers)
+
+
+def _of_parsers(parsers: Iterable[Any]) -> tuple[Spellings, ...]:
     found: list[Spellings] = []
     known: set[str] = set()
-    for command in commands().get(name, []):
-        parser = getattr(command, "op", None)
+    for parser in parsers:
         for action in parser._actions if parser else []:
             spellings = tuple(action.option_strings) or (f"<{action.dest}>",)
             if not known & set(spellings):

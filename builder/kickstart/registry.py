@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from builder.kickstart.options import Spellings, used
-from builder.kickstart.read import Addon, Command, Kickstart
+from builder.kickstart.model import Addon, Command, Kickstart
+from builder.kickstart.options import Spellings, recognise, section_options, used
 from builder.root.tree import Tree
 from host.errors import InputError
 
@@ -147,12 +147,14 @@ def verdicts(kickstart: Kickstart) -> Iterator[Verdict]:
     """Yield what becomes of each command, section and add-on, and of options that differ."""
     for command in kickstart.commands:
         yield from _judge(command.name, used(command), command.where)
-    for script in kickstart.scripts:
-        outside = script.kind == "%post" and not script.in_chroot
-        yield from _judge(script.kind, [("--nochroot",)] if outside else [], script.where)
-    for addon in kickstart.addons:
-        words = [(word.partition("=")[0],) for word in addon.words if word.startswith("--")]
-        yield from _judge(f"%addon {addon.name}", words, addon.where)
+    for section in kickstart.sections:
+        if section.name == "%addon":
+            words = [(word.partition("=")[0],) for word in section.words if word.startswith("--")]
+            yield from _judge(" ".join(["%addon", *section.words[:1]]), words, section.where)
+        else:
+            found = entry(section.name)
+            known = section_options(section.name) if found and found.options else ()
+            yield from _judge(section.name, recognise(section.words, known), section.where)
 
 
 def _judge(name: str, options: Iterable[Spellings], where: str) -> Iterator[Verdict]:

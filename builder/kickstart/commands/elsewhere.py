@@ -8,8 +8,6 @@ honoured_by("packages", "repo", "url", "module")
 honoured_by("packages", "%packages", meaningless={
     "--timeout": "the builder has its own patience with mirrors",
     "--retries": "the builder has its own patience with mirrors",
-    "--ignoredeps": "no release since 7 has it do anything",
-    "--resolvedeps": "no release since 7 has it do anything",
     "--nobase": "no release since 7 installs the base group unasked",
 })
 

@@ -35,3 +35,7 @@ refused("hardening by SCAP content is not done; run oscap in %post",
 meaningless("Initial Setup alone reads it", "%addon org_fedora_initial_setup")
 refused("a registration would give every copy of the image the same identity",
         "%addon com_redhat_subscription_manager")
+
+refused("say `part MOUNTPOINT --onpart=…` of what %pre made", "mount")
+refused("a snapshot of a system that has never run keeps nothing that the image does not",
+        "snapshot")

@@ -67,4 +67,3 @@ honoured_by(
                  "--drives": "what it names is not there; the image's own disk is refused"},
     refused={"--interactive": "nobody is there to be asked"},
 )
-honoured_by("bootloader", "bootloader")

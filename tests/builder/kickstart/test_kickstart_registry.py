@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pykickstart.version import makeVersion
 
-from builder.kickstart import registry
+from builder.kickstart import options, registry
 from builder.kickstart.options import recognise
 from builder.kickstart.read import read
 from host.errors import InputError
@@ -18,8 +19,36 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("dialect", options.DIALECTS)
+def test_every_command_of_every_dialect_has_a_status(dialect: str) -> None:
+    assert set(makeVersion(dialect).commands) <= set(registry.names())
+
+
+def test_an_option_with_a_status_of_its_own_is_one_that_the_command_takes() -> None:
+    for name in registry.names():
+        if name.startswith("%addon"):
+            continue  # its words are the add-on's own affair
+        known = options.section_options(name) if name.startswith("%") else options.options_of(name)
+        found = registry.entry(name)
+        assert found and set(found.options) <= {each for names in known for each in names}, name
+
+
+def test_reasons_are_clauses() -> None:
+    for name in registry.names():
+        found = registry.entry(name)
+        assert found
+        for status in (found.status, *found.options.values()):
+            assert status.reason and not status.reason.endswith("."), (name, status)
+
+
 @pytest.mark.parametrize(("text", "says"), [
     ("%addon org_example_thing\n%end\n", "'%addon org_example_thing' is not honoured"),
+    ("liveimg --url=https://example.org/image\n", "'liveimg' is not honoured"),
+    ("part / --size=100 --noformat\n", "'part --noformat' is not honoured"),
+    ("part / --size=100 --nofor\n", "'part --noformat' is not honoured"),  # argparse takes it
+    ("network --device=wlan0 --essid=here\n", "'network --essid' is not honoured"),
+    ("bootloader --extlinux\n", "'bootloader --extlinux' is not honoured"),
+    ("%addon com_redhat_kdump --enablefadump\n%end\n", "--enablefadump' is not honoured"),
 ])
 def test_what_is_not_honoured_is_refused_with_its_place(
     tmp_path: Path, text: str, says: str,

@@ -116,6 +116,23 @@ def test_kdump_s_memory_is_a_kernel_argument(
     assert crashkernel(read(file, "RHEL10"), tree) == argument
 
 
+@pytest.mark.parametrize(("line", "begins"), [
+    ("bootloader --password=secret", "GRUB2_PASSWORD=grub.pbkdf2.sha512.10000."),
+    ("bootloader --iscrypted --password=grub.pbkdf2.sha512.1.A.B",
+     "GRUB2_PASSWORD=grub.pbkdf2.sha512.1.A.B\n"),
+])
+def test_grub_s_password(tree: Tree, line: str, begins: str) -> None:
+    apply(tree, line)
+    assert tree.read("/boot/grub2/user.cfg").startswith(begins)
+    assert tree.path("/boot/grub2/user.cfg").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_certificate_goes_where_it_is_wanted(tree: Tree) -> None:
+    apply(tree, "%certificate --filename=own.pem --dir=/etc/pki/ca-trust/source/anchors/\n"
+                "-----BEGIN\n%end", "F42")
+    assert tree.read("/etc/pki/ca-trust/source/anchors/own.pem") == "-----BEGIN\n"
+
+
 def test_an_init_script_is_a_service_too(tree: Tree) -> None:
     with pytest.raises(InputError, match="no unit network"):
         apply(tree, "services --enabled=network")
