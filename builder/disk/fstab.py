@@ -1,8 +1,9 @@
-"""The layout as the installed system's /etc/fstab."""
+"""The layout as the installed system's files: /etc/fstab, /etc/crypttab, /etc/mdadm.conf."""
 
 from __future__ import annotations
 
-from builder.disk.model import FileSystem, Layout
+from builder.disk.ancestry import checks, fstab_options, source, swaps_and_mounts
+from builder.disk.model import Array, Encryption, Layout
 
 
 def fstab(layout: Layout) -> str:
@@ -14,20 +15,32 @@ def fstab(layout: Layout) -> str:
         "# After editing this file, run 'systemctl daemon-reload' to update systemd",
         "# units generated from this file.", "#",
     ]
-    swaps = [part for part in layout.partitions if part.fstype == "swap"]
-    for part in (*layout.mounted, *swaps):
+    for part in swaps_and_mounts(layout):
         point = part.mountpoint or "none"
         kind = "vfat" if part.fstype == "efi" else part.fstype
-        dump, check = _checks(part)
+        dump, check = checks(part)
         lines.append(
-            f"{f'UUID={part.fs_uuid}':<23} {point:<23} {kind:<7} {part.fstab_options:<15} "
+            f"{source(part):<23} {point:<23} {kind:<7} {fstab_options(layout, part):<15} "
             f"{dump} {check}"
         )
     return "\n".join(lines) + "\n"
 
 
-def _checks(part: FileSystem) -> tuple[int, int]:
-    """Return fstab's last two numbers: xfs, btrfs and swap are never checked at boot."""
-    if part.fstype in ("ext2", "ext3", "ext4"):
-        return 1, 1 if part.mountpoint == "/" else 2
-    return (0, 2) if part.fstype in ("vfat", "efi") else (0, 0)
+def crypttab(layout: Layout) -> str | None:
+    """Return /etc/crypttab (crypttab(5)), None when nothing is encrypted; blivet's CryptTab."""
+    lines = [f"{item.name} UUID={item.uuid} none discard\n"
+             for item in layout.stack if isinstance(item, Encryption)]
+    return "".join(lines) or None
+
+
+def mdadm_conf(layout: Layout) -> str | None:
+    """Return /etc/mdadm.conf (mdadm.conf(5)), None without RAID; as Anaconda writes it."""
+    arrays = [item for item in layout.stack if isinstance(item, Array)]
+    if not arrays:
+        return None
+    lines = ["# mdadm.conf written out by ccis", "MAILADDR root", "AUTO +imsm +1.x -all"]
+    lines += [
+        f"ARRAY /dev/md/{item.name} level={item.level} "
+        f"num-devices={len(item.devices) - item.spares} UUID={item.uuid}" for item in arrays
+    ]
+    return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.disk.model import Layout
 from builder.root.tree import Tree
 from host.errors import HostError, InputError, ProgramError
 from host.progress import Progress
@@ -16,6 +17,16 @@ COMPRESSOR = "zstd -q -9 -T0"
 # (kernel-install(8)).
 _PLUGINS = ("50-dracut.install", "51-dracut-rescue.install")
 _PLUGIN_FOLDER = "etc/kernel/install.d"
+
+# What opens each kind of the disk's stack: its program, dracut's module, the package with the
+# program, and options for files of the tree that dracut else takes on hosts only.
+_STACK: dict[str, tuple[str, str, str, list[str]]] = {
+    "luks": ("cryptsetup", "crypt", "cryptsetup", []),
+    "md": ("mdadm", "mdraid", "mdadm", ["--mdadmconf"]),
+    "lvm": ("lvm", "lvm", "lvm2", []),
+    "btrfs": ("btrfs", "btrfs", "btrfs-progs", []),
+}
+_PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin")
 
 
 def suppress(root: Path) -> None:
@@ -46,10 +57,11 @@ def kernels(tree: Tree) -> list[str]:
     )
 
 
-def make(tree: Tree, progress: Progress) -> None:
+def make(tree: Tree, layout: Layout, progress: Progress) -> None:
     """Run the tree's own dracut for every kernel.
 
-    Raises InputError when there is a kernel and no dracut, HostError when dracut fails.
+    Raises InputError when there is a kernel and no dracut, or when it lacks the tools that open
+    the disk; HostError when dracut fails.
     """
     for version in kernels(tree):
         if not tree.sandbox.has("/usr/bin/dracut"):
@@ -57,7 +69,7 @@ def make(tree: Tree, progress: Progress) -> None:
                              remedy="add dracut and dracut-config-generic to %packages")
         progress.advance("initramfs", 0, f"kernel {version}")
         words = ["/usr/bin/dracut", "--force", "--no-hostonly", "--reproducible",
-                 "--tmpdir", "/run"]
+                 "--tmpdir", "/run", *_disk_words(tree, layout)]
         if tree.sandbox.has("/usr/bin/zstd"):
             words += ["--compress", COMPRESSOR]
         target = f"/boot/initramfs-{version}.img"
@@ -66,3 +78,22 @@ def make(tree: Tree, progress: Progress) -> None:
         except ProgramError as error:
             raise HostError("dracut failed", where=target, why=error.why) from error
         tree.path(target).chmod(0o600)
+
+
+def _disk_words(tree: Tree, layout: Layout) -> list[str]:
+    """Return dracut's options for what is below the file systems (dracut(8)).
+
+    dracut leaves a module out without an error when its program is missing, and the image would
+    not find its root.
+    """
+    words: list[str] = []
+    modules: list[str] = []
+    for item in layout.stack:
+        program, module, package, more = _STACK[item.kind]
+        if not any(tree.sandbox.has(f"{folder}/{program}") for folder in _PROGRAM_FOLDERS):
+            raise InputError(f"the image has no {program}, which opens its disk", where=item.where,
+                             remedy=f"add {package} to %packages")
+        if module not in modules:
+            modules.append(module)
+            words += more
+    return ["--add", " ".join(modules), *words] if modules else []

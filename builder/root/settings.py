@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from builder.disk.layout import Layout, fstab
+from builder.disk.fstab import crypttab, fstab, mdadm_conf
+from builder.disk.layout import Layout
 from builder.kickstart.read import Kickstart
 from builder.kickstart.registry import apply
 from builder.root.tree import Tree
 
 
 def configure(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
-    """Write /etc/fstab and the mount points, then do what every command says.
+    """Write the mount points, /etc/fstab, crypttab and mdadm.conf, then do what every command says.
 
     Raises InputError, with the command's file and line, for what the tree can't fulfil.
     """
     for mountpoint in layout.mountpoints:
         tree.path(mountpoint).mkdir(parents=True, exist_ok=True)
     tree.write("/etc/fstab", fstab(layout))
+    if (text := crypttab(layout)) is not None:
+        tree.write("/etc/crypttab", text, mode=0o600)
+    if (text := mdadm_conf(layout)) is not None:
+        tree.write("/etc/mdadm.conf", text)
     apply(kickstart, tree)

@@ -69,7 +69,7 @@ def _action(plan: Plan, name: str, progress: Progress) -> Action:
 
     actions: dict[str, Action] = {
         "settings": configure,
-        "initramfs": lambda tree: initramfs.make(tree, progress),
+        "initramfs": lambda tree: initramfs.make(tree, plan.layout, progress),
         "bootloader": lambda tree: bootloader.install(tree, plan.kickstart, plan.layout),
         "scripts": lambda tree: scripts.run_post(tree, plan.kickstart, plan.layout, progress),
         "seal": finish,

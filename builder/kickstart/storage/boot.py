@@ -27,9 +27,15 @@ def is_disabled(kickstart: Kickstart) -> bool:
 
 
 def check_readable(kickstart: Kickstart, layout: Layout) -> None:
-    """Raise InputError when GRUB's core image, as it is made here, can't read /boot."""
-    if boot_loader(kickstart) is None:
+    """Raise InputError when GRUB's core image, as it is made here, can't read /boot, or would have
+    to go elsewhere than to the disk's start."""
+    command = boot_loader(kickstart)
+    if command is None:
         return
+    if command.data.location not in (None, "", "mbr"):
+        raise InputError(f"bootloader --location={command.data.location} is not possible",
+                         where=command.where, why="GRUB 2 has to be where the firmware looks",
+                         remedy="say --location=mbr, or leave it out")
     place = layout.at("/boot") or layout.root
     if isinstance(place, Partition) or array_below(layout, place) or _is_plain_btrfs(layout, place):
         if place.fstype in ("vfat", "efi"):

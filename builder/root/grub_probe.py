@@ -1,0 +1,152 @@
+"""GRUB's questions about a disk that is not there yet, answered from its layout.
+
+grub2-probe (which device, which file system, which UUID) and grub2-mkrelpath (which path on that
+file system) are shown inside the sandbox as scripts with the answers in them.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from builder.disk.ancestry import below
+from builder.disk.model import Array, BtrfsVolume, Layout, Partition, Volume, VolumeGroup
+from builder.root.tree import Tree
+
+# GRUB's names of file systems, which are those of its modules.
+FS_MODULES = {
+    "xfs": "xfs", "ext2": "ext2", "ext3": "ext2", "ext4": "ext2", "btrfs": "btrfs", "vfat": "fat",
+    "efi": "fat",
+}
+_PLACES = ("/usr/sbin", "/usr/bin")
+
+
+def boot_place(layout: Layout) -> tuple[Partition | Volume, str]:
+    """Return the file system that holds /boot and the path on it of GRUB's folder.
+
+    GRUB sees a btrfs from its top, where a subvolume is a folder.
+    """
+    own = layout.at("/boot")
+    place = own or layout.root
+    top = f"/{place.subvolume}" if place.subvolume else ""
+    return place, f"{top}/grub2" if own else f"{top}/boot/grub2"
+
+
+def drive(layout: Layout, place: Partition | Volume) -> str:
+    """Return what GRUB calls a device, without the brackets: hd0,gpt3; mduuid/…; lvmid/…/…"""
+    table = "gpt" if layout.table == "gpt" else "msdos"
+    for item, device in below(layout, place):
+        if isinstance(item, Array):
+            return f"mduuid/{item.uuid.replace(':', '')}"
+        if isinstance(item, VolumeGroup):
+            return "lvm/" + device.removeprefix("/dev/mapper/")
+        if not isinstance(item, BtrfsVolume):
+            return "cryptouuid/" + item.uuid.replace("-", "")
+    number = place.device.removeprefix("/dev/vda")
+    return f"hd0,{table}{number}"
+
+
+def abstraction(layout: Layout, place: Partition | Volume) -> list[str]:
+    """Return GRUB's modules for what a file system stands on, the nearest first."""
+    found: list[str] = []
+    for item, _ in below(layout, place):
+        if isinstance(item, Array):
+            level = {"raid5": ["raid5rec"], "raid6": ["raid6rec"]}.get(item.level, [])
+            found += ["diskfilter", "mdraid1x", *level]
+        elif isinstance(item, VolumeGroup):
+            found.append("lvm")
+        elif not isinstance(item, BtrfsVolume):
+            found += ["cryptodisk", "luks2" if item.version == "luks2" else "luks"]
+    return list(dict.fromkeys(found))
+
+
+def _device_links(layout: Layout) -> dict[str, str]:
+    """Return /dev/disk/by-uuid links: grub2-mkconfig writes root=UUID= only where they exist."""
+    return {
+        f"/dev/disk/by-uuid/{part.fs_uuid}": "/dev/null"
+        for part in layout.filesystems if part.fs_uuid
+    }
+
+
+@contextmanager
+def disk_in_sight(tree: Tree, layout: Layout) -> Iterator[Tree]:
+    """Yield the tree with device links and GRUB's programs that answer for the disk to come."""
+    tree = replace(tree, sandbox=replace(tree.sandbox, links=_device_links(layout)))
+    scripts = {"grub2-probe": probe_script(layout), "grub2-mkrelpath": relpath_script(layout)}
+    with tempfile.TemporaryDirectory() as folder:  # a script open for writing can't be run
+        binds = dict(tree.sandbox.binds)
+        for name, text in scripts.items():
+            script = Path(folder) / name
+            script.write_text(text, encoding="utf-8")
+            script.chmod(0o755)
+            inside = next((f"{place}/{name}" for place in _PLACES
+                           if tree.sandbox.has(f"{place}/{name}")), None)
+            if inside:
+                binds[inside] = script
+        yield replace(tree, sandbox=replace(tree.sandbox, binds=binds))
+
+
+def probe_script(layout: Layout) -> str:
+    """Return grub2-probe's answers as a shell script: one line for each place and question."""
+    places = {"root": layout.root, "boot": boot_place(layout)[0]}
+    if efi := layout.at("/boot/efi"):
+        places["efi"] = efi
+    cases, paths = [], []
+    for name, place in reversed(places.items()):
+        answers = _answers(layout, place)
+        cases += [f"{name}:{key}) echo {shlex.quote(value)} ;;" for key, value in answers.items()]
+        own = {"boot": "/boot|/boot/*", "efi": "/boot/efi|/boot/efi/*"}.get(name, "/")
+        paths.append(f"    {own}) place={name} ;;")
+        paths.append(f"    {place.device}) place={name} ;;")
+    return "\n".join([
+        "#!/bin/sh",
+        "target=fs place=root",
+        "while [ $# -gt 0 ]; do",
+        "  case $1 in",
+        "    --target=*) target=${1#--target=} ;;",
+        "    -t|--target) target=$2; shift ;;",
+        "    --device|-d|-v|--verbose) ;;",
+        *paths,
+        "  esac",
+        "  shift",
+        "done",
+        "case $place:$target in",
+        *cases,
+        "*) echo \"grub2-probe: no answer to $target for $place\" >&2; exit 1 ;;",
+        "esac",
+    ]) + "\n"
+
+
+def relpath_script(layout: Layout) -> str:
+    """Return grub2-mkrelpath's answers as a shell script: paths from a file system's top."""
+    boot = layout.at("/boot")
+    below_boot = f"/{boot.subvolume}" if boot and boot.subvolume else ""
+    below_root = f"/{layout.root.subvolume}" if layout.root.subvolume else ""
+    strip = "${path#/boot}" if boot else "$path"
+    return "\n".join([
+        "#!/bin/sh",
+        "for path; do :; done",
+        "case $path in",
+        f"  /boot|/boot/*) found={below_boot if boot else below_root}{strip} ;;",
+        "  /) found=" + below_root + " ;;",
+        f"  *) found={below_root}$path ;;",
+        "esac",
+        'echo "${found:-/}"',
+    ]) + "\n"
+
+
+def _answers(layout: Layout, place: Partition | Volume) -> dict[str, str]:
+    name = drive(layout, place)
+    hints = f"--hint-bios={name} --hint-efi={name}" if name.startswith("hd") else f"--hint='{name}'"
+    return {
+        "device": place.device, "disk": "/dev/vda", "fs": FS_MODULES[place.fstype],
+        "fs_uuid": place.fs_uuid or "", "fs_label": place.label or "",
+        "partuuid": (place.part_uuid or "").lower() if isinstance(place, Partition) else "",
+        "partmap": "gpt" if layout.table == "gpt" else "msdos", "drive": f"({name})",
+        "abstraction": " ".join(abstraction(layout, place)), "compatibility_hint": name,
+        "bios_hints": name, "efi_hints": name, "hints_string": hints,
+    }
