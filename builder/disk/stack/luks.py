@@ -14,12 +14,13 @@ _XTS_KEY_BITS = 512
 # cryptsetup would measure how much work the machine at hand does in two seconds. An emulated
 # processor would get by with too little, a large build host take memory that a small guest has
 # not. So: what RFC 9106 (section 4) recommends where memory is scarce, at four passes, the
-# fewest that cryptsetup takes; and for LUKS1 OWASP's count for PBKDF2 with SHA-256.
-_ARGON2 = (
-    "--pbkdf=argon2id", "--pbkdf-force-iterations=4", "--pbkdf-memory=65536", "--pbkdf-parallel=4",
-)
-_PBKDF2 = ("--hash=sha256", "--pbkdf-force-iterations=600000")
-_COSTS = ("--pbkdf", "--iter-time", "--hash")
+# fewest that cryptsetup takes; and for PBKDF2 OWASP's count with SHA-256.
+_COSTS = {
+    "argon2": {
+        "--pbkdf-force-iterations": "4", "--pbkdf-memory": "65536", "--pbkdf-parallel": "4",
+    },
+    "pbkdf2": {"--hash": "sha256", "--pbkdf-force-iterations": "600000"},
+}
 
 
 def modules(item: Encryption) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def devices(item: Encryption) -> tuple[str, ...]:
 
 
 def make(inside: Inside, item: Encryption, *, zeroed: bool, epoch: int) -> None:
-    """Encrypt the device and open it; item.options are options of `cryptsetup luksFormat`."""
+    """Encrypt the device and open it; item.options are luksFormat's, each as --NAME=VALUE."""
     device = inside.device(item.device)
     with inside.key_file(item.passphrase) as key:
         inside.run([
@@ -49,11 +50,17 @@ def stop(inside: Inside, item: Encryption) -> None:
 
 
 def _options(item: Encryption) -> list[str]:
+    """Return what the kickstart says, and what it doesn't say of cipher and cost."""
+    named = dict(option.partition("=")[::2] for option in item.options)
     cipher = item.cipher or _CIPHER
-    options = [f"--cipher={cipher}"]
-    named = [option.partition("=")[0] for option in item.options]
-    if "-xts-" in cipher and "--key-size" not in named:
-        options.append(f"--key-size={_XTS_KEY_BITS}")
-    if not any(name.startswith(_COSTS) for name in named):
-        options += _ARGON2 if item.version == "luks2" else _PBKDF2
-    return [*options, *item.options]
+    options = {"--cipher": cipher}
+    if "-xts-" in cipher:
+        options["--key-size"] = str(_XTS_KEY_BITS)
+    if item.version == "luks2":
+        options["--pbkdf"] = "argon2id"
+    function = named.get("--pbkdf", options.get("--pbkdf", "pbkdf2"))
+    options |= _COSTS["pbkdf2" if function == "pbkdf2" else "argon2"]
+    if "--iter-time" in named:
+        del options["--pbkdf-force-iterations"]  # one or the other
+    return [f"{name}={value}" for name, value in options.items() if name not in named] + list(
+        item.options)

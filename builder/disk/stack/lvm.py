@@ -31,10 +31,7 @@ def modules(item: VolumeGroup) -> tuple[str, ...]:
 
 def devices(item: VolumeGroup) -> tuple[str, ...]:
     """Return what its volumes are called in the guest."""
-    group = item.name.replace("-", "--")
-    return tuple(
-        f"/dev/mapper/{group}-{volume.name.replace('-', '--')}" for volume in item.volumes
-    )
+    return tuple(item.device_of(volume.name) for volume in item.volumes)
 
 
 def make(inside: Inside, item: VolumeGroup, *, zeroed: bool, epoch: int) -> None:
@@ -109,7 +106,7 @@ def identified(text: str, item: VolumeGroup, epoch: int) -> str:
     volumes = re.sub(
         r'(?m)(?P<start>^\t\t(?P<name>[^\s{}]+) \{\n\t\t\t)id = ".*"$', own, volumes,
     )
-    return head + mark + re.sub(r"creation_time = \d+", f"creation_time = {epoch}", volumes)
+    return re.sub(r"creation_time = \d+", f"creation_time = {epoch}", head + mark + volumes)
 
 
 def _id(identity: str) -> str:

@@ -47,6 +47,13 @@ def hybrid_layout(root_fstype: str = "xfs", table: Table = "gpt", disk_mib: int 
     return plan_layout(requests, disk_mib * MIB, table, "a seed")
 
 
+def partition_at(layout: Layout, mountpoint: str) -> Partition:
+    """Return what is mounted at a path of a layout of plain partitions."""
+    part = layout.at(mountpoint)
+    assert isinstance(part, Partition)
+    return part
+
+
 def make_tree(root: Path) -> Path:
     """Fill a folder with owners, modes, times, links, holes, devices, attributes, odd names."""
     for folder in ("boot/efi/EFI/BOOT", "boot/grub2/i386-pc", "etc", "proc", "sys", "dev", "run",

@@ -13,7 +13,7 @@ from builder.disk.model import Table
 from host.mounts import private_mounts
 from host.progress import Silent
 from tests.builder.disk.disk_machine import serial_output
-from tests.builder.disk.disk_trees import EPOCH, hybrid_layout
+from tests.builder.disk.disk_trees import EPOCH, hybrid_layout, partition_at
 
 pytestmark = pytest.mark.integration
 
@@ -28,8 +28,7 @@ MODULES = [
 def test_a_bios_starts_grub_and_grub_reads_the_root(table: Table, tmp_path: Path) -> None:
     private_mounts()
     layout = hybrid_layout(table=table)
-    boot, esp = layout.at("/boot"), layout.at("/boot/efi")
-    assert boot is not None and esp is not None
+    root, boot, esp = (partition_at(layout, point) for point in ("/", "/boot", "/boot/efi"))
     tree = tmp_path / "tree"
     for name, text in {
         "etc/said": "read from xfs", "boot/said": "read from ext4",
@@ -39,7 +38,7 @@ def test_a_bios_starts_grub_and_grub_reads_the_root(table: Table, tmp_path: Path
         (tree / name).write_text(text + "\n")
     (tmp_path / "early.cfg").write_text(
         "serial --unit=0 --speed=115200\nterminal_output serial\n"
-        f"cat (hd0,{table}{layout.root.number})/etc/said\n"
+        f"cat (hd0,{table}{root.number})/etc/said\n"
         f"cat (hd0,{table}{boot.number})/said\ncat (hd0,{table}{esp.number})/said\n"
         "echo that was all\n",
     )

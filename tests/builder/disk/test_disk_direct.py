@@ -20,6 +20,7 @@ from tests.builder.disk.disk_trees import (
     hybrid_layout,
     make_tree,
     mounted_read_only,
+    partition_at,
     request,
 )
 
@@ -38,7 +39,8 @@ def test_other_root_file_systems_keep_everything_as_well(
 ) -> None:
     layout = hybrid_layout(fstype)
     direct.write(layout, tree, [], tmp_path / "disk.raw", EPOCH, Silent())
-    with mounted_read_only(tmp_path / "disk.raw", layout.root, tmp_path / "root") as root:
+    part = partition_at(layout, "/")
+    with mounted_read_only(tmp_path / "disk.raw", part, tmp_path / "root") as root:
         assert describe(root) == expected(tree, "/", "boot")
 
 
@@ -77,7 +79,7 @@ def test_a_tree_of_layers_with_mounts_inside(tree: Path, tmp_path: Path) -> None
         wanted = expected(view, "/", "boot")
         with mounted("proc", view / "proc", "proc"):
             direct.write(layout, view, [], image, EPOCH, Silent())
-    with mounted_read_only(image, layout.root, tmp_path / "root") as root:
+    with mounted_read_only(image, partition_at(layout, "/"), tmp_path / "root") as root:
         found = describe(root)
     assert found == wanted
     assert "etc/new" in found and "etc/shadow" not in found
@@ -93,8 +95,7 @@ def test_file_systems_inside_file_systems(tree: Path, tmp_path: Path) -> None:
     image = tmp_path / "disk.raw"
     direct.write(layout, tree, [], image, EPOCH, Silent())
     for point, inner in {"/": ("usr/", "var/"), "/usr": ("share/",), "/usr/share": ()}.items():
-        part = layout.at(point)
-        assert part is not None
+        part = partition_at(layout, point)
         with mounted_read_only(image, part, tmp_path / f"at-{part.number}") as found:
             names = set(describe(found))
         assert names == {

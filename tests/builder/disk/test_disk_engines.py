@@ -24,6 +24,7 @@ from tests.builder.disk.disk_trees import (
     loop_devices,
     make_tree,
     mounted_read_only,
+    partition_at,
     read_fat,
     request,
 )
@@ -70,9 +71,8 @@ def test_the_partition_table_is_the_layout(image: Path) -> None:
 
 def test_the_tree_of_each_file_system_is_whole(image: Path, tree: Path, tmp_path: Path) -> None:
     layout = hybrid_layout()
-    boot = layout.at("/boot")
-    assert boot is not None
-    with mounted_read_only(image, layout.root, tmp_path / "root") as mounted:
+    boot = partition_at(layout, "/boot")
+    with mounted_read_only(image, partition_at(layout, "/"), tmp_path / "root") as mounted:
         assert describe(mounted) == expected(tree, "/", "boot")
         assert (mounted / "usr/share/odd/holes").stat().st_blocks < 1000, "holes stay holes"
     with mounted_read_only(image, boot, tmp_path / "boot") as mounted:
@@ -80,8 +80,7 @@ def test_the_tree_of_each_file_system_is_whole(image: Path, tree: Path, tmp_path
 
 
 def test_the_system_partition_holds_its_files(image: Path, tree: Path, tmp_path: Path) -> None:
-    part = hybrid_layout().at("/boot/efi")
-    assert part is not None
+    part = partition_at(hybrid_layout(), "/boot/efi")
     found = read_fat(image, part, tmp_path / "efi")
     assert found == {
         path: entry.content for path, entry in describe(tree / "boot/efi").items() if entry.content
