@@ -6,7 +6,6 @@ builder/root/grub_probe.py answers.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from builder.disk.ancestry import kernel_arguments, root_arguments
 from builder.disk.layout import Layout
+from builder.kickstart.commands.services import crashkernel
 from builder.kickstart.read import Kickstart
 from builder.kickstart.storage.boot import boot_loader
 from builder.root.grub_probe import (
@@ -33,22 +33,20 @@ __all__ = ["BIOS_FILES", "disk_in_sight", "install", "kernel_options", "probe_sc
 
 BIOS_MODULES = Path("/usr/lib/grub/i386-pc")
 BIOS_FILES = "/boot/grub2/i386-pc"
-# grub2-mkpasswd-pbkdf2's own numbers (util/grub-mkpasswd-pbkdf2.c).
-_ROUNDS, _SALT_BYTES, _KEY_BYTES = 10000, 64, 64
 
 
 def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     """Write /etc/default/grub and /etc/kernel/cmdline as Anaconda does for `bootloader`.
 
-    --append goes on the kernel's command line, --timeout is the menu's, --password guards it;
-    --location=none or --disabled writes nothing. A serial console among the arguments gets
-    GRUB's own menu, too.
+    --append goes on the kernel's command line, --timeout is the menu's; --location=none or
+    --disabled writes nothing. The kdump add-on reserves its memory there. A serial console among
+    the arguments gets GRUB's own menu, too.
     """
     command = boot_loader(kickstart)
     if command is None:
         return
     data = command.data
-    appended = data.appendLine or ""
+    appended = _appended(tree, kickstart, data.appendLine)
     # grub2-mkconfig finds the root by itself, but not the subvolume of a disk that is not there.
     arguments = " ".join([*root_arguments(layout)[1:], *kernel_arguments(layout),
                           *([appended] if appended else [])])
@@ -64,9 +62,6 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     ]
     tree.write("/etc/default/grub", "\n".join(lines) + "\n")
     tree.write("/etc/kernel/cmdline", f"{kernel_options(layout, appended)}\n")
-    if data.password:
-        hashed = _password(data.password, layout.disk_uuid, is_hashed=bool(data.isCrypted))
-        tree.write("/boot/grub2/user.cfg", f"GRUB2_PASSWORD={hashed}\n", mode=0o600)
 
 
 def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
@@ -86,10 +81,11 @@ def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     try:
         if not tree.exists("/boot/grub2/grubenv"):
             tree.run("grub2-editenv", "/boot/grub2/grubenv", "create")
-        _point_entries_at(tree, layout, kernel_options(layout, command.data.appendLine or ""))
+        appended = _appended(tree, kickstart, command.data.appendLine)
+        _point_entries_at(tree, layout, kernel_options(layout, appended))
         with disk_in_sight(tree, layout) as sighted:
             sighted.run("grub2-mkconfig", "-o", "/boot/grub2/grub.cfg")
-        if tree.path(str(BIOS_MODULES)).is_dir() and not getattr(command.data, "nombr", False):
+        if tree.path(str(BIOS_MODULES)).is_dir():
             _make_bios_files(tree, layout, command.where)
     except ProgramError as error:
         raise HostError(f"{error.argv[0]} failed in the tree", why=error.why) from error
@@ -100,6 +96,10 @@ def kernel_options(layout: Layout, arguments: str) -> str:
     """Return the kernel's command line: the root, the way to it, what the kickstart appends."""
     root, *flags = root_arguments(layout)
     return " ".join([root, "ro", *flags, *kernel_arguments(layout), arguments]).strip()
+
+
+def _appended(tree: Tree, kickstart: Kickstart, line: str | None) -> str:
+    return " ".join(word for word in (crashkernel(kickstart, tree), line) if word)
 
 
 def _check_architecture(machine: str, where: str) -> None:
@@ -117,15 +117,6 @@ def _terminal(arguments: str) -> list[str]:
         return ['GRUB_TERMINAL_OUTPUT="console"']
     command = f"serial --unit={serial[1]} --speed={serial[2] or 9600}"
     return ['GRUB_TERMINAL="serial console"', f'GRUB_SERIAL_COMMAND="{command}"']
-
-
-def _password(password: str, seed: str, *, is_hashed: bool) -> str:
-    """Return a password as grub2-mkpasswd-pbkdf2 prints it; the salt follows from the disk's id."""
-    if is_hashed:
-        return password
-    salt = hashlib.sha512(f"{seed}\n{password}".encode()).digest()[:_SALT_BYTES]
-    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ROUNDS, _KEY_BYTES)
-    return f"grub.pbkdf2.sha512.{_ROUNDS}.{salt.hex().upper()}.{key.hex().upper()}"
 
 
 def _point_entries_at(tree: Tree, layout: Layout, options: str) -> None:
