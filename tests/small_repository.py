@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 COMPS = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE comps PUBLIC "-//CentOS//DTD Comps info//EN" "comps.dtd">
@@ -32,26 +34,41 @@ class SmallRepository:
             check=True, capture_output=True, text=True,
         ).stdout
 
-    def index(self) -> None:
-        """Make the metadata anew and sign it."""
+    def index(self, modules: str = "") -> None:
+        """Make the metadata anew and sign it. modules: a stream of modulemd documents."""
         subprocess.run(
             ["createrepo_c", "--quiet", "-g", str(self.folder.parent / "comps.xml"),
              str(self.folder)], check=True)
+        if modules:
+            file = self.folder.parent / "modules.yaml"
+            file.write_text(modules)
+            subprocess.run(["modifyrepo_c", "--mdtype=modules", str(file),
+                            str(self.folder / "repodata")], check=True, capture_output=True)
         self.gpg("--detach-sign", "--armor", str(self.folder / "repodata/repomd.xml"))
 
-    def add(self, name: str, spec_lines: str = "", *, sign: bool = True) -> Path:
-        """Build a package with one file, /usr/share/<name>/file; index() makes it known."""
+    def add(
+        self, name: str, spec_lines: str = "", *, sign: bool = True, version: str = "1",
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> Path:
+        """Build a package with one file, /usr/share/<name>/file; index() makes it known.
+
+        more: other files by path, each with the attribute that it has in %files.
+        """
         work = self.folder.parent / "rpmbuild"
         spec = self.folder.parent / f"{name}.spec"
         spec.write_text(
-            f"Name: {name}\nVersion: 1\nRelease: 1\nSummary: {name}\nLicense: MIT\n"
+            f"Name: {name}\nVersion: {version}\nRelease: 1\nSummary: {name}\nLicense: MIT\n"
             f"BuildArch: noarch\n{spec_lines}\n%description\n{name}\n%install\n"
             f"mkdir -p %{{buildroot}}/usr/share/{name}\n"
-            f"echo {name} > %{{buildroot}}/usr/share/{name}/file\n%files\n/usr/share/{name}\n")
+            f"echo {name} > %{{buildroot}}/usr/share/{name}/file\n"
+            + "".join(f"mkdir -p %{{buildroot}}{Path(path).parent}\n"
+                      f"echo {path} > %{{buildroot}}{path}\n" for path in more)
+            + f"%files\n%dir /usr/share/{name}\n/usr/share/{name}/file\n"
+            + "".join(f"{attribute} {path}\n" for path, attribute in more.items()))
         subprocess.run(
             ["rpmbuild", "--quiet", "--define", f"_topdir {work}", "-bb", str(spec)],
             check=True, capture_output=True)
-        made = next((work / "RPMS").rglob(f"{name}-1-1.*.rpm"))
+        made = next((work / "RPMS").rglob(f"{name}-{version}-1.*.rpm"))
         target = self.folder / made.name
         shutil.move(made, target)
         if sign:
@@ -80,3 +97,46 @@ def make(parent: Path) -> SmallRepository:
     repository.add("beta", "Requires: alpha")
     repository.index()
     return repository
+
+
+def group(name: str, packages: str) -> str:
+    """Return a comps group; packages: `hammer`, `saw/default`, `file/optional`, with spaces."""
+    rows = "".join(
+        f'<packagereq type="{kind or "mandatory"}">{package}</packagereq>'
+        for package, _, kind in (word.partition("/") for word in packages.split()))
+    return (f"<group><id>{name}</id><name>{name}</name><default>false</default>"
+            f"<uservisible>true</uservisible><packagelist>{rows}</packagelist></group>\n")
+
+
+def environment(name: str, groups: str) -> str:
+    """Return a comps environment of groups, which are separated by spaces."""
+    rows = "".join(f"<groupid>{one}</groupid>" for one in groups.split())
+    return (f"<environment><id>{name}</id><name>{name}</name><display_order>1</display_order>"
+            f"<grouplist>{rows}</grouplist><optionlist/></environment>\n")
+
+
+def comps(*parts: str) -> str:
+    """Return a comps.xml of groups and environments."""
+    head, _, _ = COMPS.partition("<comps>")
+    return f"{head}<comps>{''.join(parts)}</comps>\n"
+
+
+def module_stream(name: str, stream: str, package: str) -> str:
+    """Return a modulemd document: one stream that holds one noarch package."""
+    return f"""---
+document: modulemd
+version: 2
+data:
+  name: {name}
+  stream: "{stream}"
+  version: 1
+  context: c0ffee
+  arch: noarch
+  summary: {name}
+  description: {name}
+  license: {{module: [MIT]}}
+  profiles: {{default: {{rpms: [{package.rsplit("-", 2)[0]}]}}}}
+  api: {{rpms: [{package.rsplit("-", 2)[0]}]}}
+  artifacts: {{rpms: ["{package.replace("-", "-0:", 1)}.noarch"]}}
+...
+"""
