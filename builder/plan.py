@@ -190,14 +190,16 @@ def _steps(
         "add-ons": digest_of([(a.words, a.name, a.lines) for a in kickstart.addons]),
         "layout": plain_layout,
         "code": code_digest("builder/root/settings.py", "builder/kickstart/commands",
-                            "builder/kickstart/read.py", "builder/root/bootloader.py", *_SANDBOX),
+                            "builder/kickstart/read.py", "builder/root/bootloader.py",
+                            "builder/disk/fstab.py", "builder/disk/ancestry.py", *_SANDBOX),
     }, packages)
     initramfs = Step("initramfs", {
         "code": code_digest("builder/root/initramfs.py", *_SANDBOX),
     }, settings)
     bootloader = Step("bootloader", {
         "layout": plain_layout,
-        "code": code_digest("builder/root/bootloader.py", *_SANDBOX),
+        "code": code_digest("builder/root/bootloader.py", "builder/root/grub_probe.py",
+                            "builder/disk/ancestry.py", *_SANDBOX),
     }, initramfs)
     scripts = Step("scripts", {
         "%post": digest_of([
@@ -213,6 +215,7 @@ def _steps(
     }, scripts)
     disk = Step("disk", {
         "layout": plain_layout,
+        "passphrases": digest_of(list(layout.secrets())),
         "engine": digest_of([engine.name, engine.identity()]),
         "code": code_digest("builder/disk", "host/mounts.py"),
     }, seal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.kickstart.registry import honoured_by, refused
+from builder.kickstart.registry import honoured_by
 
 _NOTHING_THERE = "the image's disk is new: nothing is on it that could be kept"
 _NO_MEMORY = "hibernation needs a swap as large as the memory of a machine that is not known yet"
