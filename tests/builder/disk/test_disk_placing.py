@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,9 +51,9 @@ def check_places(layout: Layout) -> None:
     outer = [part for part in layout.partitions if part.type_id != "0f"]
     ends = layout.disk_size_bytes - (33 * 512 if layout.table == "gpt" else 0)
     placed = sorted(outer, key=lambda part: part.start_bytes)
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         assert before.end_bytes <= after.start_bytes
-    assert all(512 <= part.start_bytes and part.end_bytes <= ends for part in placed)
+    assert all(part.start_bytes >= 512 and part.end_bytes <= ends for part in placed)
     assert len({part.number for part in layout.partitions}) == len(layout.partitions)
 
 
