@@ -47,9 +47,8 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
         return
     data = command.data
     appended = _appended(tree, kickstart, data.appendLine)
-    # grub2-mkconfig finds the root by itself, but not the subvolume of a disk that is not there.
-    arguments = " ".join([*root_arguments(layout)[1:], *kernel_arguments(layout),
-                          *([appended] if appended else [])])
+    # grub2-mkconfig itself writes root= and a btrfs's rootflags=.
+    arguments = " ".join([*kernel_arguments(layout), *([appended] if appended else [])])
     lines = [
         f"GRUB_TIMEOUT={5 if data.timeout is None else data.timeout}",
         "GRUB_DISTRIBUTOR=\"$(sed 's, release .*$,,g' /etc/system-release)\"",

@@ -65,11 +65,11 @@ def abstraction(layout: Layout, place: Partition | Volume) -> list[str]:
 
 
 def _device_links(layout: Layout) -> dict[str, str]:
-    """Return /dev/disk/by-uuid links: grub2-mkconfig writes root=UUID= only where they exist."""
-    return {
-        f"/dev/disk/by-uuid/{part.fs_uuid}": "/dev/null"
-        for part in layout.filesystems if part.fs_uuid
-    }
+    """Return links for devices: grub2-mkconfig names for root= only what is there, which is the
+    path for LVM and the UUID for all else."""
+    names = [f"/dev/disk/by-uuid/{part.fs_uuid}" for part in layout.filesystems if part.fs_uuid]
+    names += [part.device for part in layout.volumes if part.device.startswith("/dev/mapper/")]
+    return dict.fromkeys(names, "/dev/null")
 
 
 @contextmanager
@@ -135,7 +135,7 @@ def relpath_script(layout: Layout) -> str:
         "  /) found=" + below_root + " ;;",
         f"  *) found={below_root}$path ;;",
         "esac",
-        'echo "${found:-/}"',
+        'echo "$found"',  # the top itself is nothing, as callers add a slash
     ]) + "\n"
 
 
