@@ -6,8 +6,6 @@ from builder.kickstart.registry import honoured_by, refused
 
 honoured_by("packages", "repo", "url", "module")
 honoured_by("packages", "%packages", meaningless={
-    "--timeout": "the builder has its own patience with mirrors",
-    "--retries": "the builder has its own patience with mirrors",
     "--nobase": "no release since 7 installs the base group unasked",
 })
 
