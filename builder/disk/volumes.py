@@ -76,13 +76,13 @@ class Stacking:
             if volume.group not in known:
                 raise InputError(f"there is no volume group {volume.group}", where=volume.where,
                                  remedy=f"add: volgroup {volume.group} pv.01")
-        roots = {btrfs.members: self._btrfs(btrfs) for btrfs in self.requests.btrfs}
+        for btrfs in self.requests.btrfs:
+            self.items.append(self._btrfs(btrfs))
         for subvolume in self.requests.subvolumes:
-            if not any(subvolume.parent in _names(btrfs) for btrfs in self.requests.btrfs):
+            if not any(subvolume.parent in _names(each) for each in self.requests.btrfs):
                 raise InputError(f"there is no btrfs volume {subvolume.parent}",
                                  where=subvolume.where,
                                  remedy="name the label, as in: btrfs … --subvol --name=x LABEL=y")
-        self.items += roots.values()
         for name, (_, _, where) in self.members.items():
             if name not in self.used:
                 self.book.note(where, f"{name} is a part of nothing: no raid, volgroup or btrfs "

@@ -72,6 +72,10 @@ def _text(plan: dict[str, Any]) -> str:
     for part in plan["layout"]["partitions"]:
         lines.append(f"  {part['number']:>2}  {part['mountpoint'] or part['fstype']:<12} "
                      f"{part['fstype']:<9} {part['size_bytes'] / (1 << 20):>8,.0f} MiB")
+    for part in plan["layout"]["volumes"]:
+        name = part["subvolume"] or part["device"].removeprefix("/dev/")
+        lines.append(f"      {part['mountpoint'] or part['fstype']:<12} {part['fstype']:<9} "
+                     f"{part['size_bytes'] / (1 << 20):>8,.0f} MiB  {name}")
     lines += [f"  added: {row['package']} – {row['reason']}" for row in plan["added"]]
     lines += [f"  note: {row['where']}: {row['text']}" for row in plan["notes"]]
     for row in plan["steps"]:
