@@ -119,7 +119,7 @@ def make(options: Options, store: Store) -> Plan:
         engine=engine, engine_reason=reason, rules=rules,
         steps=_steps(packages, kickstart, options, layout, engine, rules),
         tools={"rpm": rpm.__version__, "dnf": _dnf_version(), **engine.identity()},
-        added=resolved.added, notes=[*origin.notes, *layout.notes],
+        added=resolved.added, notes=[*origin.notes, *resolved.absent, *layout.notes],
     )
 
 

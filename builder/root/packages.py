@@ -78,11 +78,9 @@ class Request:
         --nocore excludes @core, even where the list names it: payload/dnf/utils.py,
         get_installation_specs.
         """
-        excluded = set(self.kickstart.packages.excluded_groups)
-        if any(section.name == "%packages" and "--nocore" in section.words
-               for section in self.kickstart.sections):
-            excluded.add("core")
-        return sorted(excluded)
+        headers = [one for one in self.kickstart.sections if one.name == "%packages"]
+        without_core = bool(headers) and "--nocore" in headers[-1].words
+        return sorted({*self.kickstart.packages.excluded_groups, *(["core"] * without_core)})
 
     def digest(self) -> str:
         """Return the identity of the choice: same wish, same repositories, same packages."""
@@ -132,8 +130,9 @@ class Choice:
 class Resolution:
     """What dnf chose.
 
-    added: names that a rule added, each with the reason; absent: rules that no repository can
-    follow, which is no error.
+    added: names that a rule added, each with the reason.
+    absent: what a rule would add and no repository has, which is no error: where the rule comes
+    from (file:line), and what to tell a person.
     """
 
     choices: list[Choice]
@@ -169,7 +168,9 @@ def resolution(request: Request, store: Store) -> Resolution:
     ]
     added = [(name, one.reason)
              for one, name in zip(request.requirements, answer["required"], strict=True) if name]
-    absent = [(" or ".join(one.names), one.reason)
+    absent = [(one.where or str(request.kickstart.path),
+               f"no repository has {' or '.join(one.names)}, added elsewhere because of this: "
+               f"{one.reason}")
               for one, name in zip(request.requirements, answer["required"], strict=True)
               if not name]
     return Resolution(choices, added, absent)

@@ -158,14 +158,15 @@ def test_what_rules_add_is_chosen_where_it_is_there(
 ) -> None:
     rules = (
         Requirement(("langpacks-en_US", "langpacks-en"), "lang en_US", if_there=True),
-        Requirement(("langpacks-de",), "lang de_DE", if_there=True),
+        Requirement(("langpacks-de",), "lang de_DE", if_there=True, where="test.ks:1"),
         Requirement(("kernel",), "a system needs a kernel"),
     )
     request = request_for(repository, store, tmp_path, "%packages --nocore\nrake\n%end\n", *rules)
     found = resolution(request, store)
     assert [choice.record.name for choice in found.choices] == ["kernel", "langpacks-en", "rake"]
     assert found.added == [("langpacks-en", "lang en_US"), ("kernel", "a system needs a kernel")]
-    assert found.absent == [("langpacks-de", "lang de_DE")]
+    assert found.absent == [("test.ks:1", "no repository has langpacks-de, added elsewhere because "
+                                          "of this: lang de_DE")]
 
 
 def test_what_a_rule_needs_and_no_repository_has_is_an_error_that_says_so(
