@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-fast lint bench clean
+.PHONY: help setup demo test test-fast test-full lint bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ demo: setup ## the whole way once: rehearse, build, validate, boot, publish, ver
 
 test: setup lint ## everything that CI runs
 	$(BIN)/python -m pytest
+
+test-full: setup lint ## everything, with the boots that CI has no time for
+	$(BIN)/python -m pytest -m "full or not full"
 
 test-fast: setup ## the tests that build and boot nothing
 	$(BIN)/python -m pytest -m "not integration"

@@ -20,7 +20,10 @@ MBR_PURPOSES = {0xEF: EFI_SYSTEM, 0x41: PREP_BOOT}
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition. type_guid: upper case; on an MBR its purpose's type where there is one."""
+    """One partition. type_guid: upper case; on an MBR its purpose's type where there is one.
+
+    name, attributes: those of GPT, as sfdisk(8) writes them, such as LegacyBIOSBootable.
+    """
 
     number: int
     start_bytes: int
@@ -28,6 +31,8 @@ class Partition:
     type_guid: str
     part_uuid: str = ""
     device: str = ""
+    name: str = ""
+    attributes: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def _partition(listed: dict[str, str | int], sector_bytes: int, scheme: str) -> 
         number=int(re.sub(r"^.*?(\d+)$", r"\1", node)), type_guid=guid, device=node,
         start_bytes=int(listed["start"]) * sector_bytes,
         size_bytes=int(listed["size"]) * sector_bytes,
-        part_uuid=str(listed.get("uuid", "")).lower(),
+        part_uuid=str(listed.get("uuid", "")).lower(), name=str(listed.get("name", "")),
+        attributes=str(listed.get("attrs", "")),
     )
 
 
