@@ -15,7 +15,7 @@ from pykickstart.constants import (
     KS_SCRIPT_TRACEBACK,
 )
 from pykickstart.errors import KickstartError
-from pykickstart.parser import KickstartParser
+from pykickstart.parser import STATE_COMMANDS, KickstartParser
 from pykickstart.sections import NullSection, PackageSection
 
 from builder.kickstart.dialects import Dialects, apply_header
@@ -30,6 +30,7 @@ SCRIPT_KINDS = {
 # What pykickstart's own code raises on input that it did not think of; shlex says "No closing
 # quotation" with a ValueError.
 _FOREIGN = (ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError, OSError)
+LONGEST_LINE = 1 << 16  # characters; script lines may be longer
 
 
 class Parser(KickstartParser):  # type: ignore[misc]  # pykickstart carries no types
@@ -96,6 +97,13 @@ class Parser(KickstartParser):  # type: ignore[misc]  # pykickstart carries no t
         self.result.commands.append(
             Command(args[0], tuple(args[1:]), data, self.lines.where, dialect))
         return data
+
+    def _isBlankOrComment(self, line: str) -> bool:  # noqa: N802
+        """Refuse what no person wrote: shlex takes minutes for a line of megabytes."""
+        if self._state == STATE_COMMANDS and len(line) > LONGEST_LINE:
+            raise InputError(f"a line of {len(line):,} characters is no line of a kickstart",
+                             where=self.lines.where)
+        return bool(super()._isBlankOrComment(line))
 
     def _handleInclude(self, f: str) -> None:  # noqa: N802
         self.lines.include(f)

@@ -105,7 +105,10 @@ def survey(path: Path, dialect: str) -> Survey:
                 break
             except CcisError as error:
                 mended.append(error)
+                before = len(sources.unended) + len(sources.mended)
                 _mend(sources, parser, error)
+                if len(sources.unended) + len(sources.mended) == before:
+                    break  # nothing left to mend: what is behind it stays unread
             if len(mended) >= _MANY or len(mended) * _size(sources) > _PATIENCE_BYTES:
                 break  # what is behind it stays unread; lint has said enough
     result = Survey(_finished(parser))

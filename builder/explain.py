@@ -1,0 +1,243 @@
+"""A kickstart as the builder understands it: what the image gets, in the words of a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from builder.disk.layout import Layout
+from builder.disk.model import DiskTable, Partition, Volume
+from builder.kickstart import registry
+from builder.kickstart.hazards import HAZARDS
+from builder.kickstart.layout import layout_of
+from builder.kickstart.read import Command, Kickstart, survey
+from builder.root.requirements import requirements
+from host.errors import InputError
+from images.release import Release
+
+Row = dict[str, str]
+
+# What a command comes to, where its words say less than its meaning; all others show their words.
+_SHOWN_ELSEWHERE = {
+    "part", "partition", "raid", "volgroup", "logvol", "btrfs", "autopart", "reqpart", "clearpart",
+    "zerombr", "ignoredisk", "user", "group", "sshkey", "rootpw", "services", "network", "repo",
+    "url", "module",
+}
+_SECRET = ("--password", "--passphrase")
+_STORAGE = ("part", "partition", "raid", "volgroup", "logvol", "btrfs", "autopart", "reqpart")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything that one screen shows; each part is a list of rows of named texts.
+
+    unknown: what can't be told without running %pre or fetching.
+    """
+
+    file: str
+    release: str
+    table: str | None
+    disk: list[Row]
+    layers: list[str]
+    sources: list[Row]
+    packages: dict[str, list[str]]
+    added: list[Row]
+    users: list[Row]
+    services: dict[str, list[str]]
+    network: list[Row]
+    settings: list[Row]
+    scripts: list[Row]
+    without_meaning: list[Row]
+    notes: list[Row]
+    unknown: list[Row] = field(default_factory=list)
+
+
+def explain(
+    path: Path, release: Release, arch: str, disk_size_bytes: int,
+) -> Explanation:
+    """Read a kickstart and say what it comes to; nothing is run and nothing is fetched.
+
+    Raises InputError for the first thing that a build would refuse, too.
+    """
+    read = survey(path, release.dialect)
+    if read.problems:
+        raise read.problems[0]
+    unknown = [{"where": where, "what": f"{name}, which %pre writes or the network has"}
+               for where, name in read.unread_includes]
+    unknown += [{"where": script.where, "what": "what %pre does to the disk"}
+                for script in read.kickstart.scripts_of("%pre")]
+    return explanation(read.kickstart, release, arch, disk_size_bytes, unknown=unknown)
+
+
+def explanation(
+    kickstart: Kickstart, release: Release, arch: str, disk_size_bytes: int,
+    existing: DiskTable | None = None, unknown: list[Row] | None = None,
+) -> Explanation:
+    """Explain a kickstart that was read.
+
+    existing: the partition table that %pre left. unknown: see Explanation; where there is any, a
+    disk that can't be planned is no error. Raises InputError as a build would.
+    """
+    registry.check(kickstart)
+    layout = _layout(kickstart, release, arch, disk_size_bytes, existing, unknown or [])
+    verdicts = list(registry.verdicts(kickstart))
+    added = requirements(kickstart, layout, arch) if layout else ()
+    notes = [{"where": finding.where, "what": f"{finding.name}: {finding.says}"}
+             for hazard in HAZARDS for finding in hazard(kickstart)]
+    notes += [{"where": where, "what": text} for where, text in (layout.notes if layout else ())]
+    return Explanation(
+        file=str(kickstart.path), release=release.title,
+        table=layout.table if layout else None,
+        disk=_disk(layout) if layout else [],
+        layers=[_layer(item) for item in layout.stack] if layout else [],
+        sources=_sources(kickstart, release, arch), packages=_packages(kickstart),
+        added=[{"package": " or ".join(each.names), "reason": each.reason} for each in added],
+        users=_users(kickstart), services=_services(kickstart), network=_network(kickstart),
+        settings=[{"where": command.where, "command": command.name, "words": _words(command)}
+                  for command in kickstart.commands
+                  if command.name not in _SHOWN_ELSEWHERE and _is_honoured(command)],
+        scripts=[_script(kickstart, number) for number in range(len(kickstart.scripts))],
+        without_meaning=[
+            {"where": verdict.where, "what": verdict.name, "reason": verdict.status.reason}
+            for verdict in verdicts if verdict.status.kind == "meaningless"],
+        notes=notes, unknown=unknown or [],
+    )
+
+
+def _layout(
+    kickstart: Kickstart, release: Release, arch: str, disk_size_bytes: int,
+    existing: DiskTable | None, unknown: list[Row],
+) -> Layout | None:
+    if not kickstart.find(*_STORAGE):
+        return None
+    try:
+        return layout_of(kickstart, disk_size_bytes, release, "explain", existing, arch=arch)
+    except InputError:
+        if unknown:
+            return None
+        raise
+
+
+def _disk(layout: Layout) -> list[Row]:
+    parts: list[Partition | Volume] = [*layout.partitions, *layout.volumes]
+    return [_part(part) for part in parts]
+
+
+def _part(part: Partition | Volume) -> Row:
+    device = f"vda{part.number}" if isinstance(part, Partition) else part.device
+    extras = [f"label {part.label}" if part.label else "",
+              f"subvolume {part.subvolume}" if part.subvolume else "",
+              part.fstab_options if part.mountpoint and part.fstab_options != "defaults" else ""]
+    return {"device": device.removeprefix("/dev/"), "mountpoint": part.mountpoint or "",
+            "fstype": part.fstype, "size_mib": f"{part.size_bytes / (1 << 20):,.0f}",
+            "more": ", ".join(filter(None, extras))}
+
+
+def _layer(item: Any) -> str:
+    if item.kind == "luks":
+        return f"{item.version} {item.name} on {item.device}"
+    if item.kind == "md":
+        return f"RAID {item.level} {item.name} of {', '.join(item.devices)}"
+    if item.kind == "lvm":
+        names = ", ".join(volume.name for volume in item.volumes)
+        return f"LVM group {item.name} on {', '.join(item.devices)}: {names}"
+    return f"btrfs on {', '.join(item.devices)}"
+
+
+def _sources(kickstart: Kickstart, release: Release, arch: str) -> list[Row]:
+    rows = []
+    for command in kickstart.find("url", "repo"):
+        data = command.data
+        address = next((str(value) for name in ("url", "baseurl", "mirrorlist", "metalink")
+                        if (value := getattr(data, name, None))), "of the release")
+        rows.append({"where": command.where, "name": getattr(data, "name", "") or command.name,
+                     "address": address})
+    if not kickstart.find("url"):
+        rows += [{"where": release.name, "name": repository.id,
+                  "address": repository.mirrors[0].replace("{arch}", arch)}
+                 for repository in release.repositories]
+    return rows
+
+
+def _packages(kickstart: Kickstart) -> dict[str, list[str]]:
+    wish = kickstart.packages
+    options = {
+        "no documentation": not wish.with_docs, "no weak dependencies": not wish.with_weak,
+        f"languages: {wish.languages}": wish.languages is not None,
+        "what is missing is left out": wish.ignore_missing,
+        "what is broken is left out": wish.ignore_broken, "multilib": wish.multilib,
+    }
+    modules = [" ".join(filter(None, (command.data.name, getattr(command.data, "stream", ""))))
+               for command in kickstart.find("module") if command.data is not None]
+    parts = {
+        "environment": [wish.environment] if wish.environment else [],
+        "groups": [group.name for group in wish.groups], "packages": list(wish.names),
+        "excluded": [*wish.excluded, *(f"@{name}" for name in wish.excluded_groups)],
+        "modules": modules, "options": [text for text, given in options.items() if given],
+    }
+    return {name: values for name, values in parts.items() if values}
+
+
+def _users(kickstart: Kickstart) -> list[Row]:
+    rows: list[Row] = []
+    keys = [command.data.username for command in kickstart.find("sshkey")]
+    for command in [*kickstart.find("rootpw")[-1:], *kickstart.find("user")]:
+        data = command.data
+        name = getattr(data, "name", "") or "root"
+        password = ("locked" if data.lock else "hash as given" if data.password and data.isCrypted
+                    else "password in plain text, hashed" if data.password else "no password")
+        rows.append({
+            "where": command.where, "name": name, "password": password,
+            "groups": ", ".join(getattr(data, "groups", [])),
+            "keys": str(keys.count(name)) if name in keys else "",
+        })
+    rows += [{"where": command.where, "name": command.data.username, "password": "", "groups": "",
+              "keys": "1"} for command in kickstart.find("sshkey")
+             if command.data.username not in {row["name"] for row in rows}]
+    return rows
+
+
+def _services(kickstart: Kickstart) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for command in kickstart.find("services")[-1:]:
+        found = {"enabled": list(command.data.enabled), "disabled": list(command.data.disabled)}
+    return {name: names for name, names in found.items() if names}
+
+
+def _network(kickstart: Kickstart) -> list[Row]:
+    rows = []
+    for command in kickstart.find("network"):
+        data = command.data
+        addresses = ("static " + str(data.ip) if data.bootProto == "static"
+                     else data.bootProto or "no IPv4")
+        rows.append({"where": command.where, "device": data.device or "any", "ip": addresses,
+                     "hostname": data.hostname or "",
+                     "onboot": "at boot" if data.onboot else "not at boot"})
+    return rows
+
+
+def _script(kickstart: Kickstart, number: int) -> Row:
+    script = kickstart.scripts[number]
+    outside = script.kind == "%post" and not script.in_chroot
+    return {
+        "where": script.where, "kind": script.kind + (" --nochroot" if outside else ""),
+        "interpreter": script.interpreter, "lines": str(len(script.text.splitlines())),
+        "on_error": "stops the build" if script.stop_on_error else "is said",
+        "log": script.log or "",
+    }
+
+
+def _is_honoured(command: Command) -> bool:
+    found = registry.entry(command.name)
+    return found is not None and found.status.kind == "honoured"
+
+
+def _words(command: Command) -> str:
+    """Return a line's words; a password is nobody's to see."""
+    shown: list[str] = []
+    for word in command.words:
+        secret = bool(shown) and shown[-1] in _SECRET
+        name, equals, _ = word.partition("=")
+        shown.append("…" if secret else f"{name}=…" if equals and name in _SECRET else word)
+    return " ".join(shown)
