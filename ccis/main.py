@@ -21,7 +21,8 @@ import typer.main
 import ccis.commands
 from ccis import log, output
 
-_ORDER = ["doctor", "list", "lint", "explain", "plan", "build", "validate", "boot", "publish", "verify"]
+_ORDER = ["doctor", "list", "lint", "explain", "plan", "build", "validate", "boot", "publish",
+          "verify"]
 """How the help lists what it knows; further commands follow in the order of the alphabet."""
 
 _EPILOG = """\b

@@ -33,6 +33,8 @@ def options_of(name: str) -> tuple[Spellings, ...]:
     argparse names it, in angle brackets. Commands whose words go to a program as they stand
     (`authconfig`) have none.
     """
+    if name == "method":  # pykickstart's stand-in for whichever of url, nfs, … a file says
+        name = "url"
     versions = [stringToVersion(dialect) for dialect in dict.fromkeys((*DIALECTS, *OTHERS))]
     kinds = dict.fromkeys(commandMap[version][name] for version in versions
                           if name in commandMap[version])

@@ -82,12 +82,16 @@ def honours(
 
 
 def honours_addon(
-    name: str, meaningless: Reasons | None = None, refused: Reasons | None = None,
+    name: str, *options: str, meaningless: Reasons | None = None, refused: Reasons | None = None,
 ) -> Callable[[AddonHandler], AddonHandler]:
-    """Register a function that turns one %addon into changes of the tree."""
+    """Register a function that turns one %addon into changes of the tree.
+
+    options: those that it honours; pykickstart knows no add-on's options, so any other is refused.
+    """
     def register(handler: AddonHandler) -> AddonHandler:
+        own = {option: Status("honoured", "settings") for option in options}
         _add(f"%addon {name}", Entry(Status("honoured", "settings"),
-                                     _options(meaningless, refused), addon_handler=handler))
+                                     own | _options(meaningless, refused), addon_handler=handler))
         return handler
     return register
 
@@ -166,7 +170,10 @@ def _judge(name: str, options: Iterable[Spellings], where: str) -> Iterator[Verd
     if found.status.kind != "honoured":
         return
     for spellings in options:
-        if (status := found.of(spellings)) != found.status:
+        status = found.of(spellings)
+        if name.startswith("%addon") and spellings[0] not in found.options:
+            status = Status("refused", "the builder does not know this option of the add-on")
+        if status != found.status:
             yield Verdict(f"{name} {spellings[0]}", status, where)
 
 

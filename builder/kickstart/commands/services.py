@@ -48,7 +48,7 @@ def initial_setup(kickstart: Kickstart, tree: Tree) -> None:
             (enable if wanted else disable)(tree, name)
 
 
-@honours_addon("com_redhat_kdump", refused={
+@honours_addon("com_redhat_kdump", "--enable", "--disable", "--reserve-mb", refused={
     "--enablefadump": "firmware-assisted dumps exist on POWER hardware alone",
 })
 def kdump(addon: Addon, tree: Tree) -> None:

@@ -48,6 +48,7 @@ def test_reasons_are_clauses() -> None:
     ("part / --size=100 --nofor\n", "'part --noformat' is not honoured"),  # argparse takes it
     ("network --device=wlan0 --essid=here\n", "'network --essid' is not honoured"),
     ("bootloader --extlinux\n", "'bootloader --extlinux' is not honoured"),
+    ("%addon com_redhat_kdump --enable --unheard-of\n%end\n", "--unheard-of' is not honoured"),
     ("%addon com_redhat_kdump --enablefadump\n%end\n", "--enablefadump' is not honoured"),
 ])
 def test_what_is_not_honoured_is_refused_with_its_place(
