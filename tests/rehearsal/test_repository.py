@@ -98,7 +98,29 @@ def test_everything_that_is_required_is_provided(primary: list[ET.Element]) -> N
 
 def test_every_name_of_the_cloud_kickstarts_resolves(primary: list[ET.Element]) -> None:
     provided = {name for package in primary for name in entries(package, "provides")}
-    assert not {*KICKSTART_NAMES, "shim", "redhat-release", "dnf-utils"} - provided
+    others = {"shim", "redhat-release", "centos-release", "dnf-utils", "dhclient", "libusbx"}
+    assert not {*KICKSTART_NAMES, *others} - provided
+
+
+def test_one_package_stands_in_for_the_release_packages_of_other_distributions(
+    primary: list[ET.Element],
+) -> None:
+    for name in ("rocky-release", "almalinux-release", "oraclelinux-release"):
+        found = [package.findtext(f"{COMMON}name") for package in primary
+                 if name in entries(package, "provides")]
+        assert found == ["rehearsal-stands-in-for-other-el"]
+
+
+def test_a_kernel_answers_to_the_name_that_rpm_has_for_it(repository: Path) -> None:
+    """`rpm -q kernel --qf %{VERSION}-%{RELEASE}.%{ARCH}` is what scripts give to dracut."""
+    (kernel,) = repository.glob("BaseOS/x86_64/os/Packages/kernel-[0-9]*.rpm")
+    (core,) = repository.glob("BaseOS/x86_64/os/Packages/kernel-core-*.rpm")
+    name = run(["rpm", "-qp", "--qf", "%{VERSION}-%{RELEASE}.%{ARCH}", kernel]).stdout
+    links = run(["rpm", "-qp", "--qf", "[%{FILENAMES} %{FILELINKTOS}\n]", core]).stdout
+    (uname,) = {line.split()[1] for line in links.splitlines()
+                if line.startswith(f"/usr/lib/modules/{name} ")}
+    assert f"/boot/initramfs-{name}.img initramfs-{uname}.img" in links.splitlines()
+    assert f"/usr/lib/modules/{uname}/vmlinuz " in links.splitlines()
 
 
 def test_groups_name_packages_that_are_there(primary: list[ET.Element]) -> None:

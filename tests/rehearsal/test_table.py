@@ -20,7 +20,12 @@ grub2-efi-x64 shim-x64 hostname cloud-init python3-jsonschema qemu-guest-agent
 cloud-utils-growpart dracut-config-generic firewalld tar tcpdump rsync rng-tools cockpit-ws
 cockpit-system NetworkManager chrony bash-completion man-pages bzip2 cifs-utils hyperv-daemons
 open-vm-tools vim-minimal findutils gzip crypto-policies-scripts python3-dnf-plugins-core
-rootfiles coreutils-single curl-minimal libcurl-minimal glibc-minimal-langpack tzdata""".split()  # noqa: SIM905 - pasted from the kickstarts
+rootfiles coreutils-single curl-minimal libcurl-minimal glibc-minimal-langpack tzdata
+kernel-core grub2-efi-x64-modules grub2-tools-extra grub2-tools-efi dracut-config-rescue
+redhat-release-eula gdisk dhcp-client usermode binutils less virt-what epel-release tuned parted
+chkconfig authselect langpacks-en linux-firmware rsyslog sudo microdnf util-linux which
+WALinuxAgent dnf-automatic hwdata zstd lvm2 cryptsetup mdadm btrfs-progs device-mapper
+device-mapper-event device-mapper-persistent-data kexec-tools kdump-utils efibootmgr""".split()  # noqa: SIM905 - pasted from the kickstarts
 
 
 def small_table(**entries: dict[str, object]) -> Table:
