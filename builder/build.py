@@ -13,7 +13,14 @@ from builder import formats
 from builder.disk.embed import Patch, boot_patches
 from builder.plan import Plan
 from builder.root.bootloader import BIOS_FILES
-from builder.root.steps import LAYER, ROOT_STEPS, fill_layer, fill_packages
+from builder.root.disk_of_scripts import changed_layout
+from builder.root.steps import (
+    LAYER,
+    fill_layer,
+    fill_packages,
+    fill_pre_install,
+    root_steps,
+)
 from builder.steps import Step
 from builder.store import Entry, Store
 from host.errors import CcisError, from_os_error
@@ -81,7 +88,7 @@ class _Run:
         """Return the disk image, making the layers below it only if it is not there."""
         step = self.plan.steps["disk"]
         if found := self.store.find(step.name, step.digest):
-            for name in (*ROOT_STEPS, "disk"):
+            for name in (*root_steps(self.plan), "disk"):
                 self._note(self.plan.steps[name], cached=True, duration_s=0.0)
             return found
         layers = self._layers()
@@ -97,11 +104,13 @@ class _Run:
     def _layers(self) -> list[Path]:
         """Return the layers of the root tree, topmost first."""
         layers: list[Path] = []
-        for name in ROOT_STEPS:
+        for name in root_steps(self.plan):
             step, lower = self.plan.steps[name], tuple(layers)
 
             def fill(folder: Path, name: str = name, lower: tuple[Path, ...] = lower) -> None:
-                if name == "packages":
+                if name == "pre-install":
+                    fill_pre_install(self.plan, self.store, folder, self.progress)
+                elif name == "packages":
                     fill_packages(self.plan, self.store, folder, self.progress)
                 else:
                     fill_layer(self.plan, name, lower, self.store, folder, self.progress)
@@ -110,12 +119,16 @@ class _Run:
         return layers
 
     def _write_disk(self, folder: Path, layers: list[Path]) -> None:
+        """Write the image; scripts may have changed flags and types of its partitions."""
+        layout = self.plan.layout
+        for layer in reversed(layers):
+            layout = changed_layout(layout, layer.parent)
         self.progress.start("disk")
         with self.store.staging() as scratch:
             (scratch / "view").mkdir()
             with read_only_overlay(layers, scratch / "view") as view:
                 self.plan.engine.write(
-                    self.plan.layout, view, self._boot_patches(view), folder / _IMAGE,
+                    layout, view, self._boot_patches(view), folder / _IMAGE,
                     self.plan.epoch, self.progress,
                 )
 

@@ -17,9 +17,11 @@ from builder.disk.layout import Layout
 from builder.formats import get as get_format
 from builder.kickstart import registry
 from builder.kickstart.layout import layout_of
-from builder.kickstart.read import Kickstart, read
+from builder.kickstart.read import Kickstart, read, read_pre
 from builder.root.origins import origins
 from builder.root.packages import Choice, Request, resolution
+from builder.root.pre import CODE as SCRIPTS
+from builder.root.pre import PreResult, run_pre
 from builder.root.repositories import snapshots, trusted_key
 from builder.root.requirements import requirements
 from builder.steps import Step, code_digest, digest_of
@@ -30,7 +32,8 @@ from images.release import Release
 from specs.model import Rule
 from specs.model import load as load_spec
 
-_SANDBOX = ("builder/root/sandbox.py", "builder/root/tree.py", "host/run.py")
+_SANDBOX = ("builder/root/sandbox.py", "builder/root/filters.py", "builder/root/tree.py",
+            "host/run.py")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Plan:
 
     added: packages that are there by rule, not by name, each with the reason.
     notes: what a person must be told, each with its place (file:line).
+    pre: what the %pre scripts left, None when there are none.
     """
 
     options: Options
@@ -77,6 +81,7 @@ class Plan:
     tools: dict[str, str] = field(default_factory=dict)
     added: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
+    pre: PreResult | None = None
 
     @property
     def digest(self) -> str:
@@ -87,6 +92,8 @@ class Plan:
 def make(options: Options, store: Store) -> Plan:
     """Read and check everything that a build depends on, and name its steps.
 
+    The kickstart is read twice, as Anaconda does: for its %pre scripts, which run at once (or
+    were run before: the store has what they left), and then in full.
     Raises InputError for whatever is wrong in kickstart, YAML or options, RemoteError when the
     repositories can't be asked, HostError when this host can't run the chosen engine.
     """
@@ -98,14 +105,16 @@ def make(options: Options, store: Store) -> Plan:
         raise HostError(f"an image for {arch} needs a host of that architecture",
                         why=f"this one is {os.uname().machine}", remedy="build it there")
     variables = _variables(options)
-    kickstart = read(options.kickstart, release.dialect)
+    pre = _before(options, store)
+    kickstart = read(options.kickstart, release.dialect, pre.root if pre else None)
     registry.check(kickstart)
     origin = origins(kickstart, release, arch, variables)
     key = trusted_key(release, variables, store.root / "keys")
     request = Request(kickstart, release, arch, snapshots(origin.sources), key,
                       files=origin.files)
     layout = layout_of(kickstart, options.image.disk_size_bytes, release,
-                       seed=f"{options.image.name} {request.digest()}", arch=arch)
+                       seed=f"{options.image.name} {request.digest()}",
+                       existing=pre.table if pre else None, arch=arch)
     request = replace(request, requirements=requirements(kickstart, layout, arch))
     resolved = resolution(request, store)
     choices = resolved.choices
@@ -117,10 +126,18 @@ def make(options: Options, store: Store) -> Plan:
         options=options, label=f"{options.image.name} {release.name} {arch}",
         kickstart=kickstart, request=request, choices=choices, epoch=epoch, layout=layout,
         engine=engine, engine_reason=reason, rules=rules,
-        steps=_steps(packages, kickstart, options, layout, engine, rules),
+        steps=_steps(packages, kickstart, options, layout, engine, rules, pre),
         tools={"rpm": rpm.__version__, "dnf": _dnf_version(), **engine.identity()},
-        added=resolved.added, notes=[*origin.notes, *resolved.absent, *layout.notes],
+        added=resolved.added, notes=[*origin.notes, *resolved.absent, *layout.notes], pre=pre,
     )
+
+
+def _before(options: Options, store: Store) -> PreResult | None:
+    scripts = read_pre(options.kickstart, options.release.dialect)
+    if not scripts:
+        return None
+    image = options.image
+    return run_pre(scripts, image.disk_size_bytes, image.installer_arguments, store)
 
 
 def explain(plan: Plan, store: Store) -> list[dict[str, object]]:
@@ -182,10 +199,12 @@ def _packages_step(request: Request, choices: Sequence[Choice], epoch: int) -> S
 
 def _steps(
     packages: Step, kickstart: Kickstart, options: Options, layout: Layout, engine: Engine,
-    rules: Sequence[Rule],
+    rules: Sequence[Rule], pre: PreResult | None,
 ) -> dict[str, Step]:
     plain_layout = digest_of(layout.model_dump(mode="json"))
+    before = _pre_install_step(kickstart, options, layout, pre)
     settings = Step("settings", {
+        **({before.name: before.digest} if before else {}),
         "commands": digest_of([(c.name, c.words) for c in kickstart.commands]),
         "add-ons": digest_of([(a.words, a.name, a.lines) for a in kickstart.addons]),
         "layout": plain_layout,
@@ -202,12 +221,14 @@ def _steps(
                             "builder/disk/ancestry.py", *_SANDBOX),
     }, initramfs)
     scripts = Step("scripts", {
-        "%post": digest_of([
-            (s.kind, s.text, s.interpreter, s.in_chroot, s.stop_on_error, s.log)
-            for s in kickstart.scripts if s.kind == "%post"
-        ]),
+        "%post": digest_of([s.identity for s in kickstart.scripts_of("%post", "%onerror")]),
         "network": str(options.image.network_in_post),
-        "code": code_digest("builder/root/scripts.py", *_SANDBOX),
+        "layout": plain_layout,
+        "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
+        "code": code_digest(
+            "builder/root/scripts.py", "builder/root/disk_of_scripts.py",
+            "builder/root/tree_shims.py", "builder/root/bootloader.py",
+            "builder/root/grub_probe.py", "builder/disk/table.py", *SCRIPTS),
     }, bootloader)
     seal = Step("seal", {
         "rules": digest_of([rule.model_dump(mode="json") for rule in rules]),
@@ -219,13 +240,31 @@ def _steps(
         "engine": digest_of([engine.name, engine.identity()]),
         "code": code_digest("builder/disk", "host/mounts.py"),
     }, seal)
-    steps = {s.name: s for s in (packages, settings, initramfs, bootloader, scripts, seal, disk)}
+    first = (before,) if before else ()
+    steps = {s.name: s for s in (
+        *first, packages, settings, initramfs, bootloader, scripts, seal, disk)}
     for name in options.wanted_formats:
         artefact = get_format(name)
         steps[name] = Step(name, {
             "format": digest_of(artefact.identity()), "code": code_digest("builder/formats"),
         }, disk)
     return steps
+
+
+def _pre_install_step(
+    kickstart: Kickstart, options: Options, layout: Layout, pre: PreResult | None,
+) -> Step | None:
+    """Return the step of %pre-install, None without such scripts."""
+    scripts = kickstart.scripts_of("%pre-install")
+    if not scripts:
+        return None
+    return Step("pre-install", {
+        "%pre-install": digest_of([s.identity for s in scripts]),
+        "layout": digest_of(layout.model_dump(mode="json")),
+        "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
+        "code": code_digest("builder/root/scripts.py", "builder/root/disk_of_scripts.py",
+                            "builder/disk/table.py", *SCRIPTS),
+    })
 
 
 def _dnf_version() -> str:

@@ -25,6 +25,8 @@ class Image(BaseModel):
     formats: the artefacts that a build makes unless told otherwise.
     spec: a file in specs/, without its ending.
     network_in_post: whether %post may use the network; off unless the image needs it.
+    installer_arguments: what %pre and --nochroot scripts find in /proc/cmdline behind inst.ks,
+    as if it had been typed at the installer's boot prompt, such as "inst.lang=de_DE role=web".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +39,7 @@ class Image(BaseModel):
     formats: list[str] = Field(min_length=1)
     spec: str = "baseline"
     network_in_post: bool = False
+    installer_arguments: str = Field(default="", pattern=r"^[^\n]*$")
 
     @field_validator("disk_size")
     @classmethod

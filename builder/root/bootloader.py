@@ -140,23 +140,34 @@ def _make_bios_files(tree: Tree, layout: Layout, where: str) -> None:
     A GPT without a BIOS boot partition starts by UEFI only, as Anaconda would have installed it
     on such a machine.
     """
-    if layout.table == "gpt" and not any(p.fstype == "biosboot" for p in layout.partitions):
+    if not _takes_bios(layout):
         if layout.at("/boot/efi"):
             return
         raise InputError("the disk has no BIOS boot partition", where=where,
                          remedy="add `part biosboot --fstype=biosboot --size=1`")
+    tree.run("/bin/sh", "-ec", bios_script(layout))
+
+
+def bios_script(layout: Layout) -> str:
+    """Return shell commands that make GRUB's files for BIOS; empty where the disk takes none."""
+    if not _takes_bios(layout):
+        return ""
     place, folder = boot_place(layout)
     table = "gpt" if layout.table == "gpt" else "msdos"
     name = drive(layout, place)
-    tree.path(BIOS_FILES).mkdir(parents=True, exist_ok=True)
-    tree.run("/bin/sh", "-c", f"cp {BIOS_MODULES}/*.mod {BIOS_MODULES}/*.lst "
-                              f"{BIOS_MODULES}/boot.img {BIOS_FILES}/")
-    tree.run(
+    make = shlex.join([
         "grub2-mkimage", "-O", "i386-pc", "-o", f"{BIOS_FILES}/core.img",
         # Without the disk's number: GRUB takes that of the disk it was started from.
         "-p", f"({name.removeprefix('hd0')}){folder}",
         "biosdisk", f"part_{table}", *abstraction(layout, place), FS_MODULES[place.fstype],
-    )
+    ])
+    return (f"mkdir -p {BIOS_FILES}\n"
+            f"cp {BIOS_MODULES}/*.mod {BIOS_MODULES}/*.lst {BIOS_MODULES}/boot.img {BIOS_FILES}/\n"
+            f"{make}\n")
+
+
+def _takes_bios(layout: Layout) -> bool:
+    return layout.table != "gpt" or any(p.fstype == "biosboot" for p in layout.partitions)
 
 
 def _write_uefi_stubs(tree: Tree, layout: Layout) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from builder.root.tree import Tree
 from host.errors import HostError, ProgramError
 from host.run import run
 
+_ATTRIBUTE, _BY_HAND = "security.selinux", "labels.json"
 
 def relabel(tree: Tree) -> None:
     """Label the whole tree with setfiles(8); a tree without a policy is left as it is.
@@ -26,3 +32,31 @@ def relabel(tree: Tree) -> None:
     except ProgramError as error:
         raise HostError("SELinux labels could not be set", where=str(contexts),
                         why=error.why) from error
+
+
+def save_set_by_hand(tree: Tree, paths: Iterable[bytes], folder: Path) -> None:
+    """Keep the labels that chcon gave in %post: relabelling would take them back.
+
+    paths: what chcon was called for, as the guest sees it. folder: the step's result.
+    """
+    found: dict[str, str] = {}
+    for raw in paths:
+        path = os.fsdecode(os.path.normpath(raw)) if raw else ""
+        if not path.startswith("/"):
+            continue
+        file = tree.path(str(Path(path).parent)) / Path(path).name
+        with contextlib.suppress(OSError):
+            found[path] = os.getxattr(file, _ATTRIBUTE, follow_symlinks=False).decode()
+    if found:
+        (folder / _BY_HAND).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def restore_set_by_hand(tree: Tree, folder: Path) -> None:
+    """Give files the labels again that save_set_by_hand() kept; what is gone by now is left out."""
+    record = folder / _BY_HAND
+    if not record.is_file():
+        return
+    for path, label in json.loads(record.read_text(encoding="utf-8")).items():
+        file = tree.path(str(Path(path).parent)) / Path(path).name
+        with contextlib.suppress(FileNotFoundError):
+            os.setxattr(file, _ATTRIBUTE, label.encode(), follow_symlinks=False)

@@ -1,58 +1,157 @@
-"""Runs %post scripts as the installer does: in the tree, in order, with their output in the log."""
+"""Runs %pre-install, %post and %onerror as Anaconda does: in order, in the tree or beside it."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.disk.layout import Layout
-from builder.kickstart.read import Kickstart, Script
-from builder.root.bootloader import disk_in_sight
+from builder.kickstart.model import Kickstart, Script
+from builder.root import installer, labels
+from builder.root.bootloader import bios_script, disk_in_sight
+from builder.root.disk_of_scripts import save_changes, script_disk
+from builder.root.installer import DISK_NAMES, Installer
+from builder.root.one_script import TIMEOUT_S, progress_say, run_onerror, run_script
+from builder.root.pre import ROOT
 from builder.root.tree import Tree
-from host.errors import InputError
+from builder.root.tree_shims import CHCON_RECORD, REAL, shims
+from host.errors import CcisError
 from host.progress import Progress
 
-log = logging.getLogger("ccis.script")
-
-TIMEOUT_S = 1800
-_INSIDE = "/run/kickstart-script"
+# Without it, systemctl would look for a running systemd (systemctl(1), "SYSTEMD_OFFLINE").
+ENVIRONMENT = {"SYSTEMD_OFFLINE": "1"}
 
 
-def run_post(tree: Tree, kickstart: Kickstart, layout: Layout, progress: Progress) -> None:
-    """Run every %post script of the kickstart.
+@dataclass(frozen=True)
+class Setting:
+    """What scripts run with.
 
-    A script that fails ends the build only with --erroronfail, as in Anaconda; otherwise it is
-    said and the next one runs. Raises InputError with the script's file and line.
+    before: the installer's folders as %pre left them, None without %pre. arguments: the image's
+    installer_arguments. scratch: an empty folder that is thrown away. results: the folder of the
+    step's result. timeout_s: how long each script may take.
     """
-    with disk_in_sight(tree, layout) as sighted:
-        for script in kickstart.scripts:
-            if script.kind == "%post":
-                _run(sighted, script, progress)
+
+    kickstart: Kickstart
+    layout: Layout
+    before: Path | None
+    arguments: str
+    scratch: Path
+    results: Path
+    progress: Progress | None = None
+    timeout_s: float = TIMEOUT_S
 
 
-def _run(tree: Tree, script: Script, progress: Progress) -> None:
-    progress.advance("scripts", 0, f"%post at {script.where}")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "script"
-        file.write_text(script.text, encoding="utf-8", errors="surrogateescape")
-        file.chmod(0o700)
-        sandbox = replace(
-            tree.sandbox, binds={**tree.sandbox.binds, _INSIDE: file},
-        )
-        done = sandbox.run(
-            [*script.interpreter.split(), _INSIDE], check=False, timeout_s=TIMEOUT_S,
-            on_line=lambda line: log.info("%s: %s", script.where, line),
-        )
-    if script.log and tree.path(str(Path(script.log).parent)).is_dir():
-        tree.write(script.log, done.stdout + done.stderr)
-    if done.status == 0:
+def run_post(tree: Tree, setting: Setting) -> None:
+    """Run every %post script; when one ends the build, the %onerror scripts first.
+
+    In the tree, a script finds /dev/vda with the layout's table, an empty /run with nothing
+    mounted below it, /proc/cmdline as in the installer. With --nochroot it finds the installer as
+    %pre left it, and the tree at /mnt/sysimage and /mnt/sysroot.
+    Raises InputError with the script's file and line, HostError for one that takes too long.
+    """
+    scripts = setting.kickstart.scripts_of("%post")
+    if not scripts:
         return
-    tail = "; ".join((done.stdout + done.stderr).strip().splitlines()[-4:])
-    if script.stop_on_error:
-        raise InputError(
-            f"the %post script failed with status {done.status}", where=script.where, why=tail,
-            remedy="correct the script; everything before it is kept, so the next run starts here",
+    with script_disk(setting.layout, setting.scratch) as (disk, device):
+        beside = _installer(setting, device, tree.root)
+        with _inside(tree, setting, device) as inside:
+            def run(script: Script) -> None:
+                _say_start(setting, script)
+                if script.in_chroot:
+                    run_script(inside.sandbox, script, inside.path, _say(setting),
+                               setting.timeout_s)
+                else:
+                    run_script(beside.sandbox, script, beside.place, _say(setting),
+                               setting.timeout_s)
+
+            _all(scripts, run, setting, beside)
+            record = setting.scratch / "chcon"
+            labels.save_set_by_hand(
+                inside, record.read_bytes().split(b"\0"), setting.results)
+    save_changes(disk, setting.results, scripts[-1].where)
+
+
+def run_pre_install(root: Path, setting: Setting) -> None:
+    """Run every %pre-install script with an empty tree at /mnt/sysimage.
+
+    What they write there lies below what the packages install, as it would in an installation.
+    The installer's folders are kept with it, for later --nochroot scripts.
+    """
+    with script_disk(setting.layout, setting.scratch) as (disk, device):
+        found = _installer(setting, device, root, setting.results / ROOT)
+
+        def run(script: Script) -> None:
+            _say_start(setting, script)
+            run_script(found.sandbox, script, found.place, _say(setting), setting.timeout_s)
+
+        scripts = setting.kickstart.scripts_of("%pre-install")
+        _all(scripts, run, setting, found)
+    for folder in ("dev", "proc", "sys", "run"):  # mount points that bubblewrap made
+        if (root / folder).is_dir() and not any((root / folder).iterdir()):
+            (root / folder).rmdir()
+    save_changes(disk, setting.results, scripts[-1].where)
+
+
+def _all(
+    scripts: list[Script], run: Callable[[Script], None], setting: Setting, beside: Installer,
+) -> None:
+    try:
+        for script in scripts:
+            run(script)
+    except CcisError:
+        run_onerror(beside.sandbox, setting.kickstart.scripts_of("%onerror"), beside.place,
+                    _say(setting), setting.timeout_s)
+        raise
+
+
+def _installer(
+    setting: Setting, device: Path, tree: Path, root: Path | None = None,
+) -> Installer:
+    """Make the installer's environment from what %pre left; the store's copy stays as it is."""
+    own = root or setting.scratch / "installer"
+    if setting.before:
+        shutil.copytree(setting.before, own, symlinks=True)
+    else:
+        own.mkdir()
+        installer.prepare(own)
+    files = setting.scratch / "installer-files"
+    files.mkdir()
+    return installer.environment(
+        own, files, device, setting.layout.disk_size_bytes, setting.arguments, tree)
+
+
+@contextmanager
+def _inside(tree: Tree, setting: Setting, device: Path) -> Iterator[Tree]:
+    """Yield the tree with everything in sight that a script in it finds."""
+    files = setting.scratch / "tree-files"
+    files.mkdir()
+    binds = installer.kernel_files(files, setting.layout.disk_size_bytes, setting.arguments)
+    record = setting.scratch / "chcon"
+    record.touch()
+    with disk_in_sight(tree, setting.layout) as sighted:
+        for place, text in shims(sighted, bios_script(setting.layout)).items():
+            shim = files / f"shim-{Path(place).name}"
+            shim.write_text(text, encoding="utf-8")
+            shim.chmod(0o755)
+            real = files / f"real-{Path(place).name}"
+            shutil.copy(sighted.path(place), real)
+            binds |= {f"{REAL}/{Path(place).name}": real, place: shim}
+        sandbox = replace(
+            sighted.sandbox, binds={**sighted.sandbox.binds, **binds},
+            writable={CHCON_RECORD: record}, devices=dict.fromkeys(DISK_NAMES, device),
+            environment=ENVIRONMENT,
         )
-    progress.say(f"{script.where}: %post without --erroronfail: status {done.status}: {tail}")
+        yield replace(sighted, sandbox=sandbox)
+
+
+def _say(setting: Setting) -> Callable[[str], None]:
+    return progress_say(setting.progress)
+
+
+def _say_start(setting: Setting, script: Script) -> None:
+    if setting.progress:
+        step = "pre-install" if script.kind == "%pre-install" else "scripts"
+        setting.progress.advance(step, 0, f"{script.kind} at {script.where}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from builder.plan import Plan
 from builder.root import bootloader, initramfs, labels, packages, scripts, seal, settings
+from builder.root.pre import ROOT
 from builder.root.sandbox import Sandbox
 from builder.root.tree import Tree
 from builder.store import Store
@@ -15,9 +16,23 @@ from host.mounts import overlay
 from host.progress import Progress
 
 LAYER = "layer"
-ROOT_STEPS = ("packages", "settings", "initramfs", "bootloader", "scripts", "seal")
+_ROOT_STEPS = ("pre-install", "packages", "settings", "initramfs", "bootloader", "scripts", "seal")
 
 Action = Callable[[Tree], None]
+
+
+def root_steps(plan: Plan) -> list[str]:
+    """Return the steps that make the tree, the lowest layer first; %pre-install is rare."""
+    return [name for name in _ROOT_STEPS if name in plan.steps]
+
+
+def fill_pre_install(plan: Plan, store: Store, folder: Path, progress: Progress) -> None:
+    """Run %pre-install before there are packages; what it makes of the tree is the lowest layer."""
+    progress.start("pre-install")
+    root = folder / LAYER
+    root.mkdir()
+    with store.staging() as scratch:
+        scripts.run_pre_install(root, _setting(plan, scratch, folder, None, progress))
 
 
 def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) -> None:
@@ -41,24 +56,45 @@ def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) ->
 def fill_layer(
     plan: Plan, name: str, lower: Sequence[Path], store: Store, folder: Path, progress: Progress,
 ) -> None:
-    """Run one step over the layers below (topmost first); its changes become the new layer."""
+    """Run one step over the layers below (topmost first); its changes become the new layer.
+
+    Every layer lies in the folder of its step's result, where other things of it may lie, too.
+    """
     progress.start(name)
     upper = folder / LAYER
     upper.mkdir()
-    shutil.copystat(lower[-1], upper)  # mode and label of / come from the topmost layer
+    shutil.copystat(lower[0], upper)  # mode and label of / come from the topmost layer
     with store.staging() as scratch:
         (scratch / "work").mkdir()
         (scratch / "view").mkdir()
         with overlay(lower, upper, scratch / "work", scratch / "view") as view:
-            sandbox = Sandbox(view, plan.epoch, network=_network(plan, name))
-            _action(plan, name, progress)(Tree(view, sandbox))
+            tree = Tree(view, Sandbox(view, plan.epoch, network=_network(plan, name)))
+            if name == "scripts":
+                own = scratch / "scripts"
+                own.mkdir()
+                scripts.run_post(tree, _setting(plan, own, folder, lower[-1], progress))
+            else:
+                _action(plan, name, lower, progress)(tree)
+
+
+def _setting(
+    plan: Plan, scratch: Path, results: Path, lowest: Path | None, progress: Progress,
+) -> scripts.Setting:
+    """Return what scripts run with; the installer is as the last script before them left it."""
+    before = plan.pre.root if plan.pre else None
+    if lowest and "pre-install" in plan.steps:
+        before = lowest.parent / ROOT
+    return scripts.Setting(
+        plan.kickstart, plan.layout, before, plan.options.image.installer_arguments, scratch,
+        results, progress,
+    )
 
 
 def _network(plan: Plan, name: str) -> bool:
     return name == "scripts" and plan.options.image.network_in_post
 
 
-def _action(plan: Plan, name: str, progress: Progress) -> Action:
+def _action(plan: Plan, name: str, lower: Sequence[Path], progress: Progress) -> Action:
     def configure(tree: Tree) -> None:
         settings.configure(tree, plan.kickstart, plan.layout)
         bootloader.write_settings(tree, plan.kickstart, plan.layout)
@@ -66,12 +102,12 @@ def _action(plan: Plan, name: str, progress: Progress) -> Action:
     def finish(tree: Tree) -> None:
         seal.seal(tree, plan.rules)
         labels.relabel(tree)
+        labels.restore_set_by_hand(tree, lower[0].parent)  # lower[0]: the scripts' layer
 
     actions: dict[str, Action] = {
         "settings": configure,
         "initramfs": lambda tree: initramfs.make(tree, plan.layout, progress),
         "bootloader": lambda tree: bootloader.install(tree, plan.kickstart, plan.layout),
-        "scripts": lambda tree: scripts.run_post(tree, plan.kickstart, plan.layout, progress),
         "seal": finish,
     }
     return actions[name]

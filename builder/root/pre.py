@@ -1,0 +1,120 @@
+"""Runs %pre: its files are what %include may name, its partition table what --onpart refers to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.disk.loop import loop_device
+from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
+from builder.kickstart.model import Script
+from builder.root import installer
+from builder.root.one_script import TIMEOUT_S, progress_say, run_script
+from builder.steps import code_digest, digest_of
+from builder.store import Store
+from host.errors import InputError
+from host.progress import Progress
+from host.run import run
+
+ROOT, _TABLE = "installer", "table.json"
+CODE = (
+    "builder/root/pre.py", "builder/root/installer.py", "builder/root/one_script.py",
+    "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/root/filters.py",
+    "builder/root/sandbox.py", "builder/root/tree.py", "host/run.py",
+)
+
+
+@dataclass(frozen=True)
+class PreResult:
+    """What %pre left. root: the installer's folders. table: None for a disk without one.
+
+    digest: the identity of both, an input of whatever depends on them.
+    """
+
+    root: Path
+    table: DiskTable | None
+    digest: str
+
+
+def run_pre(
+    scripts: Sequence[Script], disk_size_bytes: int, arguments: str, store: Store,
+    progress: Progress | None = None, timeout_s: float = TIMEOUT_S,
+) -> PreResult:
+    """Run the %pre scripts in the installer's environment, or take from the store what they made.
+
+    arguments: the image's installer_arguments, part of /proc/cmdline.
+    Raises InputError for a script with --erroronfail that fails, and for a table that no image
+    can have; HostError when this host can't give a loop device or a script takes too long.
+    """
+    digest = digest_of({
+        "scripts": [script.identity for script in scripts], "disk": disk_size_bytes,
+        "arguments": arguments, "code": code_digest(*CODE),
+    })
+
+    def fill(folder: Path) -> None:
+        root = folder / ROOT
+        installer.prepare(root)
+        with store.staging() as scratch:
+            disk = scratch / "image"
+            installer.make_disk(disk, disk_size_bytes)
+            with loop_device(disk, 0, disk_size_bytes) as device:
+                found = installer.environment(root, scratch, device, disk_size_bytes, arguments)
+                for script in scripts:
+                    run_script(found.sandbox, script, found.place, progress_say(progress),
+                               timeout_s)
+            text = "\n".join(script.text for script in scripts)
+            table = read_table(disk, text)
+        if table:
+            (folder / _TABLE).write_text(table.model_dump_json(indent=1), encoding="utf-8")
+
+    entry, _ = store.make("pre", digest, inputs={}, label="", fill=fill)
+    file = entry.data / _TABLE
+    table = DiskTable.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
+    return PreResult(entry.data / ROOT, table, digest)
+
+
+def read_table(disk: Path, text: str = "") -> DiskTable | None:
+    """Return the partition table of a disk's file, None when it has none.
+
+    text: the scripts. parted and sgdisk draw identifiers at random, another one each time, so
+    only those that stand literally in the text are kept; the layout derives the others.
+    Raises InputError for a kind of table that no image can have.
+    """
+    answer = run(["sfdisk", "--json", disk], check=False)
+    if not answer.stdout.strip():
+        return None
+    table = json.loads(answer.stdout)["partitiontable"]
+    kind = {"gpt": "gpt", "dos": "msdos"}.get(table["label"])
+    if kind is None:
+        raise InputError(f"a partition table of the kind {table['label']} can't be used",
+                         remedy="make one with `parted -s /dev/vda mklabel gpt`")
+    return DiskTable.model_validate({
+        "table": kind, "disk_uuid": _named(table.get("id"), text),
+        "partitions": [_partition(part, kind, text) for part in table.get("partitions", [])],
+    })
+
+
+def _partition(part: dict[str, object], kind: str, text: str) -> Partition:
+    number = re.search(r"(\d+)$", str(part["node"]))
+    assert number is not None
+    type_id = str(part["type"])
+    return Partition(
+        mountpoint=None, fstype="unused", fs_uuid=None, label=None, number=int(number[1]),
+        start_bytes=int(str(part["start"])) * SECTOR_BYTES,
+        size_bytes=int(str(part["size"])) * SECTOR_BYTES,
+        type_id=type_id.upper() if kind == "gpt" else type_id.zfill(2).lower(),
+        part_uuid=_named(part.get("uuid"), text), part_name=_text(part.get("name")),
+        attributes=str(part.get("attrs", "")), bootable=bool(part.get("bootable", False)),
+    )
+
+
+def _named(identifier: object, text: str) -> str | None:
+    found = str(identifier or "")
+    return found.upper() if found and found.lower() in text.lower() else None
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
