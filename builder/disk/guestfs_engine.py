@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
+from string import ascii_lowercase
 
 from builder.disk import mkfs
 from builder.disk.embed import Patch, write_patches
@@ -17,7 +20,7 @@ from builder.disk.inside import Inside, inside
 from builder.disk.model import Layout, Partition, Volume
 from builder.disk.stack import is_encrypted, make_stack, missing, stop_stack
 from builder.disk.table import SFDISK, sfdisk_script
-from builder.disk.tar_stream import tar_stream
+from builder.disk.tar_file import unpack_command, write_tar
 from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints
 from host.appliance import Drive, open_appliance
@@ -54,23 +57,54 @@ def write(
     with image_file(layout, destination):
         run([*SFDISK, destination], stdin=sfdisk_script(layout))
         write_patches(patches, destination)
-        progress.advance("disk", 0, "starting the appliance")
         with (
+            tempfile.TemporaryDirectory(prefix=".disk-", dir=destination.parent) as scratch,
             _explained(destination),
-            open_appliance(
-                [Drive(destination, "raw")], readonly=False, timeout_s=_TIMEOUT_S,
-            ) as g,
         ):
-            here = inside(g)
-            make_stack(here, layout.stack, source_date_epoch)
-            _make_all(here, layout, source_date_epoch)
-            for done, part in enumerate(layout.mounted):
-                progress.advance("disk", done, f"filling {part.mountpoint}")
-                _fill(here, layout, part, tree, source_date_epoch)
-            g.umount_all()
-            stop_stack(here, layout.stack)
+            progress.advance("disk", 0, "packing the tree")
+            archives = [
+                _pack(layout, part, tree, Path(scratch, label), source_date_epoch)
+                for part, label in zip(layout.mounted, _labels(), strict=False)
+            ]
+            _write(layout, archives, destination, source_date_epoch, progress)
         # What was written as zeroes, such as the journals, becomes holes.
         punch_zeroes(destination)
+
+
+def _write(
+    layout: Layout, archives: Sequence[Path], destination: Path, epoch: int, progress: Progress,
+) -> None:
+    """Do what there is to do inside; archives: what belongs on each of layout.mounted."""
+    progress.advance("disk", 0, "starting the appliance")
+    drives = [Drive(destination, "raw"),
+              *(Drive(archive, "raw", label=archive.name) for archive in archives)]
+    with open_appliance(drives, readonly=False, timeout_s=_TIMEOUT_S) as g:
+        here = inside(g)
+        make_stack(here, layout.stack, epoch)
+        _make_all(here, layout, epoch)
+        for done, (part, archive) in enumerate(zip(layout.mounted, archives, strict=True)):
+            progress.advance("disk", done, f"filling {part.mountpoint}")
+            _fill(here, part, archive.name)
+        g.umount_all()
+        stop_stack(here, layout.stack)
+
+
+def _labels() -> Iterator[str]:
+    """Yield names for drives: libguestfs takes none but letters."""
+    return map("".join, product(ascii_lowercase, repeat=2))
+
+
+def _pack(layout: Layout, part: Partition | Volume, tree: Path, archive: Path, epoch: int) -> Path:
+    """Pack what belongs on a file system.
+
+    It comes to the appliance as a drive: a stream through libguestfs's daemon (tar_in) takes an
+    emulated processor twice the work (47 s against 26 s for 450 MB in 10,000 files).
+    """
+    point = part.mountpoint or ""
+    inner = [below.removeprefix(point.rstrip("/") + "/") for below in layout.below(point)]
+    write_tar(tree / point.lstrip("/"), inner, archive,
+              plain_epoch=mkfs.fat_time(epoch) if part.fstype in mkfs.FAT else None)
+    return archive
 
 
 def identity() -> dict[str, str]:
@@ -110,34 +144,28 @@ def _make(here: Inside, part: Partition | Volume, epoch: int, *, zeroed: bool) -
         here.g.mkswap(here.mountable(part.device), uuid=part.fs_uuid, **label)
 
 
-def _fill(
-    here: Inside, layout: Layout, part: Partition | Volume, tree: Path, epoch: int,
-) -> None:
+def _fill(here: Inside, part: Partition | Volume, label: str) -> None:
     """Mount a file system where it belongs and unpack its part of the tree there.
 
     The folder to mount on came with the outer file system, with its right owner and label.
+    label: of the drive with the archive.
     """
-    g, point = here.g, part.mountpoint or ""
+    point = part.mountpoint or ""
     fat = part.fstype in mkfs.FAT
     options = "umask=0022,quiet,tz=UTC" if fat else ",".join(mkfs.mount_options(part))
-    g.mount_options(options, here.mountable(part.device), point)
-    with tar_stream(
-        tree / point.lstrip("/"), [inner.removeprefix(point.rstrip("/") + "/")
-                                   for inner in layout.below(point)],
-        plain_epoch=mkfs.fat_time(epoch) if fat else None,
-    ) as source:
-        try:
-            g.tar_in(source, point, xattrs=not fat, acls=not fat)
-        except RuntimeError as error:
-            # tar says "Wrote only …" when a file is cut short, the kernel's words for the next one.
-            if any(word in str(error) for word in ("No space left on device", "Wrote only")):
-                place = "partition" if isinstance(part, Partition) else "volume"
-                raise InputError(
-                    f"the {place} for {point} is too small for what goes there",
-                    where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
-                    remedy="raise its --size in the kickstart (and disk_size of the image)",
-                ) from error
-            raise
+    here.g.mount_options(options, here.mountable(part.device), point)
+    try:
+        here.run(unpack_command(f"/dev/disk/guestfs/{label}", f"/sysroot{point}", plain=fat))
+    except RuntimeError as error:
+        # tar says "Wrote only …" when a file is cut short, the kernel's words for the next one.
+        if any(word in str(error) for word in ("No space left on device", "Wrote only")):
+            place = "partition" if isinstance(part, Partition) else "volume"
+            raise InputError(
+                f"the {place} for {point} is too small for what goes there",
+                where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
+                remedy="raise its --size in the kickstart (and disk_size of the image)",
+            ) from error
+        raise
 
 
 @contextmanager

@@ -57,8 +57,9 @@ def large_tree(folder: Path) -> Path:
 
 @pytest.mark.parametrize(("engine", "space_mib"), [
     (direct, 3), (direct, 40), (direct, 100), (direct, 128), (guestfs_engine, 40),
+    (guestfs_engine, 100),
 ], ids=["direct, at the table", "direct, at mkfs", "direct, while copying",
-        "direct, while unmounting", "guestfs"])
+        "direct, while unmounting", "guestfs, while packing", "guestfs, in the appliance"])
 def test_a_full_disk(engine: Engine, space_mib: int, tmp_path: Path) -> None:
     private_mounts()
     tree = large_tree(tmp_path / "tree")
