@@ -11,9 +11,12 @@ from builder.disk.model import DiskTable, Partition, Volume
 from builder.kickstart import registry
 from builder.kickstart.hazards import HAZARDS
 from builder.kickstart.layout import layout_of
-from builder.kickstart.read import Command, Kickstart, survey
+from builder.kickstart.read import Command, Kickstart, read, read_pre, survey
+from builder.root.pre import run_pre
 from builder.root.requirements import requirements
+from builder.store import Store
 from host.errors import InputError
+from host.progress import Progress
 from images.release import Release
 
 Row = dict[str, str]
@@ -54,20 +57,29 @@ class Explanation:
 
 
 def explain(
-    path: Path, release: Release, arch: str, disk_size_bytes: int,
+    path: Path, release: Release, arch: str, disk_size_bytes: int, store: Store | None = None,
+    progress: Progress | None = None,
 ) -> Explanation:
-    """Read a kickstart and say what it comes to; nothing is run and nothing is fetched.
+    """Read a kickstart and say what it comes to.
 
+    store: where to keep what %pre makes; with one, a file's %pre scripts are run as a build runs
+    them, which needs root. Without one, nothing is run and nothing is fetched, and what can't be
+    told is `unknown`.
     Raises InputError for the first thing that a build would refuse, too.
     """
-    read = survey(path, release.dialect)
-    if read.problems:
-        raise read.problems[0]
+    scripts = read_pre(path, release.dialect) if store else []
+    if store and scripts:
+        made = run_pre(scripts, disk_size_bytes, "", store, progress)
+        kickstart = read(path, release.dialect, made.root)
+        return explanation(kickstart, release, arch, disk_size_bytes, existing=made.table)
+    seen = survey(path, release.dialect)
+    if seen.problems:
+        raise seen.problems[0]
     unknown = [{"where": where, "what": f"{name}, which %pre writes or the network has"}
-               for where, name in read.unread_includes]
+               for where, name in seen.unread_includes]
     unknown += [{"where": script.where, "what": "what %pre does to the disk"}
-                for script in read.kickstart.scripts_of("%pre")]
-    return explanation(read.kickstart, release, arch, disk_size_bytes, unknown=unknown)
+                for script in seen.kickstart.scripts_of("%pre")]
+    return explanation(seen.kickstart, release, arch, disk_size_bytes, unknown=unknown)
 
 
 def explanation(

@@ -10,6 +10,7 @@ from pykickstart.base import KickstartCommand
 
 from builder.kickstart.findings import Finding
 from builder.kickstart.model import Command, Kickstart, Section
+from builder.kickstart.options import taken_by
 
 Hazard = Callable[[Kickstart], Iterator[Finding]]
 
@@ -102,10 +103,22 @@ def foreign_spellings(kickstart: Kickstart) -> Iterator[Finding]:
     lines: list[Command | Section] = [*kickstart.commands, *kickstart.sections]
     for each in lines:
         if each.dialect and kickstart.dialect and each.dialect != kickstart.dialect:
+            foreign = _foreign_options(each, kickstart.dialect)
+            what = ", ".join(foreign) if foreign else "this"
             yield Finding(
                 "warning", each.name,
-                f"{kickstart.dialect} has it no longer or not yet; it is read as in {each.dialect}",
-                each.where)
+                f"{kickstart.dialect} has {what} no longer or not yet; it is read as in "
+                f"{each.dialect}", each.where)
+
+
+def _foreign_options(line: Command | Section, dialect: str) -> list[str]:
+    """Return the options of a line that a dialect's parser of the same command lacks."""
+    own = taken_by(line.name, dialect) if isinstance(line, Command) else None
+    if own is None:
+        return []
+    known = {spelling for spellings in own for spelling in spellings}
+    return [word.partition("=")[0] for word in line.words if word.startswith("--")
+            and not any(spelling.startswith(word.partition("=")[0]) for spelling in known)]
 
 
 def repeated(kickstart: Kickstart) -> Iterator[Finding]:

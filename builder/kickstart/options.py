@@ -42,6 +42,14 @@ def options_of(name: str) -> tuple[Spellings, ...]:
 
 
 @cache
+def taken_by(name: str, dialect: str) -> tuple[Spellings, ...] | None:
+    """Return the options that one dialect's parser of a command takes; None where it has none."""
+    kind = commandMap[stringToVersion(dialect)].get(name)
+    parser = getattr(kind(), "op", None) if kind else None
+    return _of_parsers([parser]) if parser else None
+
+
+@cache
 def section_options(name: str) -> tuple[Spellings, ...]:
     """Return every option that the header of a section takes, such as %post's: the newest
     dialect's, and the oldest one's, in which nothing had been dropped yet."""

@@ -19,7 +19,7 @@ from typing import Literal
 from builder.kickstart.model import Addon, Command, Kickstart
 from builder.kickstart.options import Spellings, recognise, section_options, used
 from builder.root.tree import Tree
-from host.errors import InputError
+from host.errors import InputError, ProgramError
 
 Handler = Callable[[Command, Tree], None]
 AddonHandler = Callable[[Addon, Tree], None]
@@ -193,12 +193,19 @@ def check(kickstart: Kickstart) -> None:
 def apply(kickstart: Kickstart, tree: Tree) -> None:
     """Turn every command and add-on into changes of the tree, as Anaconda does: in the order of
     the file, accounts after all else, then what it does unasked, add-ons
-    last."""
+    last.
+
+    Raises InputError, with file and line, for what the tree can't fulfil.
+    """
     _load()
     rank = {name: number for number, name in enumerate(_LAST, start=1)}
     for command in sorted(kickstart.commands, key=lambda each: rank.get(each.name, 0)):
         if (found := entry(command.name)) and found.handler:
-            found.handler(command, tree)
+            try:
+                found.handler(command, tree)
+            except ProgramError as error:
+                raise InputError(f"'{command.name}' can't be done: {error.what}",
+                                 where=command.where, why=error.why) from error
     for function in _finishing:
         function(kickstart, tree)
     for addon in kickstart.addons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccis import output
+from ccis.display import watching
 from ccis.selection import (
     DEFAULT_RELEASE,
     HOST_ARCH,
@@ -34,6 +36,7 @@ def explain(
     release: ReleaseOption = DEFAULT_RELEASE,
     arch: ArchOption = HOST_ARCH,
     disk_size: Annotated[str, typer.Option(help="The disk's size.")] = "10 GiB",
+    pre: Annotated[bool, typer.Option("--pre/--no-pre", help="Run %pre, which needs root.")] = True,
     json: JsonOption = False,
 ) -> None:
     """Show what a kickstart comes to: partitions, packages, users, services, network, scripts.
@@ -42,10 +45,12 @@ def explain(
     ccis explain kickstarts/generic-cloud.ks
     ccis explain my.ks --release centos-stream-9 --json
 
-    No script is run and nothing is fetched: packages are those that are asked for, without what
-    they need (`ccis plan` has them all).
+    Packages are those that are asked for, without what they need (`ccis plan` has them all).
+    %pre is run as a build runs it, in a sandbox with an empty disk, when you are root and don't
+    say --no-pre; otherwise what depends on it is named as not known.
     """
     from builder.explain import explain as read
+    from builder.store import open_store
     from images import catalogue
     from images.image import parse_size
 
@@ -53,7 +58,9 @@ def explain(
         disk_size_bytes = parse_size(disk_size)
     except ValueError as error:
         raise InputError(str(error), where="--disk-size") from error
-    found = read(file, catalogue.release(release), arch, disk_size_bytes)
+    with watching(table=False) as progress:
+        store = open_store() if pre and os.geteuid() == 0 else None
+        found = read(file, catalogue.release(release), arch, disk_size_bytes, store, progress)
     output.report(found, lambda: "\n".join(_text(found)), to_json=json)
 
 

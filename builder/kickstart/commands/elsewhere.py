@@ -9,4 +9,4 @@ honoured_by("packages", "%packages", meaningless={
     "--nobase": "no release since 7 installs the base group unasked",
 })
 
-honoured_by("scripts", "%pre", "%pre-install", "%post")
+honoured_by("scripts", "%pre", "%pre-install", "%post", "%onerror")

@@ -27,7 +27,7 @@ refused("the builder installs packages, not an OSTree commit or a bootable conta
         "ostreesetup", "ostreecontainer", "bootc")
 refused("no disk of drivers is at hand; add a repository that has them as packages", "driverdisk")
 
-meaningless("a build that fails ends with an error and its log", "%onerror", "%traceback")
+meaningless("a bug of the builder ends a build with an error and its log", "%traceback")
 meaningless("the builder has no installer to configure", "%anaconda")
 
 refused("hardening by SCAP content is not done; run oscap in %post",

@@ -124,7 +124,8 @@ def _ipv6(data: Any, where: str) -> Section:
             address = ipaddress.IPv6Interface(wanted if "/" in wanted else f"{wanted}/64")
         except ValueError as error:
             raise InputError("network: that is no address", where=where, why=str(error)) from error
-        gateway = f",{data.ipv6gateway}" if data.ipv6gateway else ""
+        leads_on = getattr(data, "ipv6gateway", "")
+        gateway = f",{leads_on}" if leads_on else ""
         found |= {"address1": f"{address.with_prefixlen}{gateway}", "method": "manual"}
     return found | _name_service(data, "6")
 

@@ -56,7 +56,7 @@ def test_our_own_kickstarts_are_clean() -> None:
     ("repo --name=x --baseurl=https://x/DATESTAMP/", "repo", 1, "DATESTAMP looks like"),
     ("bootloader --timeout=1", "bootloader", 1, "serial console"),
     ("install", "install", 1, "it is read as in"),
-    ("timezone UTC --isUtc", "timezone", 1, "RHEL10 has it no longer"),
+    ("timezone UTC --isUtc", "timezone", 1, "RHEL10 has --isUtc no longer"),
     ("rootpw --lock\nrootpw --iscrypted x", "rootpw", 2, "said before"),
     ("timezone UTC --utc\ntimezone Europe/Paris", "timezone", 2, "said before"),
     ("firewall --enabled\n%packages\n-firewalld\n%end", "firewall", 1, "excludes firewalld"),

@@ -116,6 +116,7 @@ def test_a_graphical_login_makes_the_target_graphical(tree: Tree) -> None:
     ("network --device=eth0 --ethtool='wol g'", "'wol' is not honoured"),
     ("sshkey --username=nobody 'ssh-ed25519 AAAA'", "there is no user 'nobody'"),
     ("user --name=root", "there is a user 'root' already"),
+    ("user --name=twin --uid=0", "'user' can't be done: /usr/sbin/useradd ended with status 4"),
     ("group --name=wheel --gid=5", "there is a group 'wheel' already, with the number 10"),
     ("authselect select sssd", "authselect is not in the image"),
     ("%addon com_redhat_kdump --enable\n%end", "kdump is enabled but not installed"),
