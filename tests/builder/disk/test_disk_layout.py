@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.disk.layout import Layout, fstab, plan_layout
@@ -136,6 +136,7 @@ def test_options_of_the_release_come_before_those_of_the_kickstart() -> None:
     assert layout.root.mkfs_options == ("-i", "nrext64=0", "-m", "crc=1")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(
         st.integers(1, 900), st.booleans(), st.none() | st.integers(900, 5000),

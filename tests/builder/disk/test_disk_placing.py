@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.disk.groups import group_of
@@ -57,6 +57,7 @@ def check_places(layout: Layout) -> None:
     assert len({part.number for part in layout.partitions}) == len(layout.partitions)
 
 
+@settings(deadline=None)
 @given(places, wishes)
 def test_beside_what_pre_left_on_a_gpt(
     found: list[tuple[int, int]], sizes: list[tuple[int, bool, int | None]],
@@ -73,6 +74,7 @@ def test_beside_what_pre_left_on_a_gpt(
         assert kept[part.number] == (part.start_bytes, part.size_bytes), "nothing of %pre moves"
 
 
+@settings(deadline=None)
 @given(wishes)
 def test_on_an_mbr_table(sizes: list[tuple[int, bool, int | None]]) -> None:
     try:
@@ -90,6 +92,7 @@ def test_on_an_mbr_table(sizes: list[tuple[int, bool, int | None]]) -> None:
     assert sum(part.bootable for part in layout.partitions) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(
     Claim, base=st.integers(1, 1000), grow=st.booleans(), percent=st.integers(0, 100),
 ), min_size=1, max_size=8), st.integers(0, 20_000))
@@ -104,6 +107,7 @@ def test_shares_are_at_least_the_bases_and_together_no_more_than_there_is(
         assert sum(sizes) == available
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 500), st.booleans()), min_size=1, max_size=6),
        st.integers(64, 5000), st.sampled_from([1024, 4096, 32768]))
 def test_volumes_fit_into_their_group(
