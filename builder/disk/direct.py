@@ -86,7 +86,7 @@ def write(
 
 def identity() -> dict[str, str]:
     """Return the versions of the programs whose output is in the image, of those there are."""
-    return tool_versions()
+    return dict(tool_versions())
 
 
 def _fill(

@@ -21,7 +21,7 @@ from builder.disk.model import Layout, Partition, Volume
 from builder.disk.stack import is_encrypted, make_stack, missing, stop_stack
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.tar_file import unpack_command, write_tar
-from builder.disk.versions import tool_versions
+from builder.disk.versions import stack_versions, tool_versions
 from builder.disk.views import check_mountpoints
 from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
@@ -109,7 +109,7 @@ def _pack(layout: Layout, part: Partition | Volume, tree: Path, archive: Path, e
 
 def identity() -> dict[str, str]:
     """Return the versions of the programs whose output is in the image."""
-    found = tool_versions()
+    found = {**tool_versions(), **stack_versions()}
     with suppress(ImportError):
         guestfs = importlib.import_module("guestfs")
         version = guestfs.GuestFS(python_return_dict=True).version()
@@ -178,5 +178,5 @@ def _explained(destination: Path) -> Iterator[None]:
             raise full_disk_error(destination) from error
         raise HostError(
             "writing the disk in the libguestfs appliance failed", why=str(error),
-            remedy="try --engine direct, or see `ccis doctor`",
+            remedy="see `ccis doctor`; plain partitions can be made with --engine direct as well",
         ) from error

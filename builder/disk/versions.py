@@ -14,15 +14,24 @@ _FLAGS = {
 }
 
 
+# What only the appliance makes.
+_STACK_FLAGS = {"cryptsetup": "--version", "mdadm": "--version", "lvm": "version"}
+
+
 def tool_versions() -> dict[str, str]:
-    """Return program and version; libguestfs's appliance is made of the same programs."""
-    return dict(_asked_once())
+    """Return program and version of what makes partitions and file systems."""
+    return _asked_once(tuple(_FLAGS.items()))
+
+
+def stack_versions() -> dict[str, str]:
+    """Return program and version of what makes volumes; the appliance has the host's programs."""
+    return _asked_once(tuple(_STACK_FLAGS.items()))
 
 
 @cache
-def _asked_once() -> dict[str, str]:
+def _asked_once(flags: tuple[tuple[str, str], ...]) -> dict[str, str]:
     versions = {}
-    for program, flag in _FLAGS.items():
+    for program, flag in flags:
         if shutil.which(program):
             result = run([program, flag], check=False)
             versions[program] = (result.stdout + result.stderr).strip().splitlines()[0]

@@ -50,7 +50,8 @@ def test_an_unknown_engine_is_bad_input() -> None:
 
 def test_identities_name_tools_and_versions() -> None:
     assert "mke2fs" in direct.identity()["mke2fs"]
-    assert {"tar", "mke2fs", "libguestfs"} <= set(guestfs_engine.identity())
+    assert {"tar", "mke2fs", "libguestfs", "lvm", "mdadm", "cryptsetup"} <= set(
+        guestfs_engine.identity())
 
 
 def test_our_swap_header_is_that_of_mkswap(tmp_path: Path) -> None:

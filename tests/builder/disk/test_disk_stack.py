@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from builder.disk import direct, guestfs_engine
+from builder.disk.engine import choose
 from builder.disk.model import MIB, Layout, VolumeGroup
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import read
@@ -176,7 +177,8 @@ def test_btrfs_subvolumes_and_lvm_over_several_partitions(tree: Path, tmp_path: 
 
 def test_direct_says_what_it_does_not_do(tmp_path: Path) -> None:
     assert direct.unfit(planned(LVM_ON_LUKS, tmp_path)) == "the layout has LUKS encryption"
-    assert direct.unfit(planned(BTRFS_OVER_TWO, tmp_path)) == "the layout has LVM"
+    engine, reason = choose("auto", planned(BTRFS_OVER_TWO, tmp_path))
+    assert (engine.name, reason) == ("guestfs", "direct is not possible: the layout has LVM")
 
 
 def test_a_group_too_small_names_the_volume_and_its_line(tree: Path, tmp_path: Path) -> None:
