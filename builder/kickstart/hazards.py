@@ -73,7 +73,7 @@ def urls_without_scheme(kickstart: Kickstart) -> Iterator[Finding]:
     for command in kickstart.commands:
         for name in _URLS:
             text = getattr(command.data, name, None) if command.name in ("url", "repo") else None
-            if text and "://" not in str(text):
+            if text and "://" not in str(text) and not _PLACEHOLDER.search(str(text)):
                 yield _warn(command, f"the URL {text} has no scheme", "write https://… or file://…")
 
 
