@@ -14,6 +14,7 @@ from rehearsal import cache
 from rehearsal.comps import comps_xml
 from rehearsal.mapping import Job
 from rehearsal.signing import public_key, sign_detached
+from rehearsal.version import RELEASES
 
 REPOSITORIES = ("BaseOS", "AppStream")
 KEY_FILE = "RPM-GPG-KEY-rehearsal"
@@ -45,6 +46,7 @@ def assemble(
                  "--revision=0", "--set-timestamp-to-revision", "--cachedir",
                  root / "createrepo", folder])
             comps.unlink()
+            (folder / ".treeinfo").write_text(tree_info(name, release))
             repomd = folder / "repodata/repomd.xml"
             Path(f"{repomd}.asc").write_bytes(sign_detached(home, repomd, armor=True))
             Path(f"{repomd}.key").write_text(public_key(home))
@@ -52,3 +54,21 @@ def assemble(
         (staging / KEY_FILE).write_text(public_key(home))
         (staging / cache.MANIFEST).write_text(json.dumps(dict(facts), indent=1))
     progress.finish(step)
+
+
+def tree_info(repository: str, release: str) -> str:
+    """Return .treeinfo as CentOS's BaseOS has it: a kickstart's `url` leads to AppStream by it.
+
+    Source: https://release-engineering.github.io/productmd/treeinfo-1.0.html
+    """
+    lines = ["[header]", "type = productmd.treeinfo", "version = 1.2",
+             "[release]", "name = CentOS Stream", "short = CentOS Stream",
+             f"version = {RELEASES[release]}",
+             "[tree]", "arch = x86_64", "platforms = x86_64",
+             f"variants = {','.join(sorted(REPOSITORIES))}"]
+    for name in sorted(REPOSITORIES):
+        place = "." if name == repository else f"../../../{name}/x86_64/os"
+        lines += [f"[variant-{name}]", f"id = {name}", f"name = {name}", "type = variant",
+                  f"packages = {'Packages' if place == '.' else f'{place}/Packages'}",
+                  f"repository = {place}", f"uid = {name}"]
+    return "\n".join(lines) + "\n"

@@ -31,7 +31,10 @@ class Making:
     folders: Mapping[str, str]
 
     def text(self, template: str) -> str:
-        """Fill in what depends on the release or the kernel: @RELEASE@, @DBPATH@, @KEY@, @KVER@, @KREL@."""
+        """Fill in what depends on the release or the kernel.
+
+        @RELEASE@, @DBPATH@, @KEY@, @KVER@ (as uname says it), @KREL@ (as rpm says it).
+        """
         dbpath = "/usr/lib/sysimage/rpm" if self.release == "10" else "/var/lib/rpm"
         return (template.replace("@RELEASE@", self.release).replace("@DBPATH@", dbpath)
                 .replace("@KEY@", self.key).replace("@KVER@", self.kernel)

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 import rehearsal
+from builder.root.mirrors import DIRECT, variants_of
 from host.errors import InputError
 from host.run import run
 from rehearsal.comps import load_groups
@@ -109,6 +110,13 @@ def test_one_package_stands_in_for_the_release_packages_of_other_distributions(
         found = [package.findtext(f"{COMMON}name") for package in primary
                  if name in entries(package, "provides")]
         assert found == ["rehearsal-stands-in-for-other-el"]
+
+
+def test_its_tree_info_leads_from_one_repository_to_the_other(repository: Path) -> None:
+    """What Anaconda makes of `url --url=…/BaseOS/x86_64/os/`, and so does the builder."""
+    here = f"file://{repository}"
+    assert variants_of(f"{here}/BaseOS/x86_64/os", DIRECT) == [
+        ("AppStream", f"{here}/AppStream/x86_64/os/")]
 
 
 def test_a_kernel_answers_to_the_name_that_rpm_has_for_it(repository: Path) -> None:
