@@ -16,6 +16,7 @@ from builder.root.bootloader import BIOS_FILES
 from builder.root.disk_of_scripts import changed_layout
 from builder.root.steps import (
     LAYER,
+    after_failure,
     fill_layer,
     fill_packages,
     fill_pre_install,
@@ -157,6 +158,8 @@ class _Run:
             )
         except CcisError as error:
             error.add_note(f"step: {step.name}")
+            if step.name not in ("pre-install", "scripts"):  # these have run %onerror by now
+                after_failure(self.plan, self.store, self.progress)
             raise
         self._note(step, cached=cached, duration_s=time.monotonic() - started)
         return entry

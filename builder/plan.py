@@ -34,6 +34,9 @@ from specs.model import load as load_spec
 
 _SANDBOX = ("builder/root/sandbox.py", "builder/root/filters.py", "builder/root/tree.py",
             "host/run.py")
+_READING = tuple(f"builder/kickstart/{name}" for name in (
+    "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",
+    "registry.py"))
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,9 @@ def _steps(
         "commands": digest_of([(c.name, c.words) for c in kickstart.commands]),
         "add-ons": digest_of([(a.words, a.name, a.lines) for a in kickstart.addons]),
         "layout": plain_layout,
-        "code": code_digest("builder/root/settings.py", "builder/kickstart/commands",
-                            "builder/kickstart/read.py", "builder/root/bootloader.py",
+        "certificates": digest_of([
+            (c.filename, c.folder, c.kind, c.text) for c in kickstart.certificates]),
+        "code": code_digest("builder/root/settings.py", *_READING, "builder/root/bootloader.py",
                             "builder/disk/fstab.py", "builder/disk/ancestry.py", *_SANDBOX),
     }, packages)
     initramfs = Step("initramfs", {

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.disk.loop import loop_device
 from builder.disk.model import DiskTable, Layout, Partition
 from builder.disk.table import SFDISK, sfdisk_script
-from builder.root.installer import make_disk
+from builder.root.installer import disk_device, make_disk
 from builder.root.pre import read_table
 from host.errors import InputError
 from host.run import run
@@ -40,7 +39,7 @@ def script_disk(layout: Layout, scratch: Path) -> Iterator[tuple[ScriptDisk, Pat
     make_disk(file, layout.disk_size_bytes)
     run([*SFDISK, file], stdin=sfdisk_script(layout))
     disk = ScriptDisk(file, read_table(file))
-    with loop_device(file, 0, layout.disk_size_bytes) as device:
+    with disk_device(file) as device:
         yield disk, device
 
 

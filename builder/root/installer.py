@@ -3,15 +3,20 @@ nothing else of the host, and the image's disk under the names /dev/vda and /dev
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from builder.disk.loop import loop_device
 from builder.root.sandbox import Sandbox
 from builder.root.shims import REAL_FOLDERS, installer_shims
 from builder.root.tree import resolve_inside
-from host.errors import from_os_error
+from host.errors import HostError, from_os_error
+
+log = logging.getLogger("ccis.script")
 
 DISK_NAMES = ("/dev/vda", "/dev/sda")
 SYSIMAGE = ("/mnt/sysimage", "/mnt/sysroot")
@@ -115,6 +120,21 @@ def kernel_files(scratch: Path, size_bytes: int, arguments: str) -> dict[str, Pa
         files[place] = file
     files["/sys/class/block/vda/size"] = files["/sys/block/vda/size"]
     return files
+
+
+@contextmanager
+def disk_device(file: Path) -> Iterator[Path]:
+    """Yield the block device that shows a disk's file; the file itself where there is none to have.
+
+    parted, sfdisk, sgdisk and dd take both; `[ -b /dev/vda ]` is true of the device only.
+    """
+    with ExitStack() as stack:
+        try:
+            device = stack.enter_context(loop_device(file, 0, file.stat().st_size))
+        except HostError as error:
+            log.warning("scripts see /dev/vda as a file, not as a block device: %s", error)
+            device = file
+        yield device
 
 
 def make_disk(file: Path, size_bytes: int) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.disk.loop import loop_device
 from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
 from builder.kickstart.model import Script
 from builder.root import installer
@@ -47,7 +46,7 @@ def run_pre(
 
     arguments: the image's installer_arguments, part of /proc/cmdline.
     Raises InputError for a script with --erroronfail that fails, and for a table that no image
-    can have; HostError when this host can't give a loop device or a script takes too long.
+    can have; HostError when a script takes too long.
     """
     digest = digest_of({
         "scripts": [script.identity for script in scripts], "disk": disk_size_bytes,
@@ -60,7 +59,7 @@ def run_pre(
         with store.staging() as scratch:
             disk = scratch / "image"
             installer.make_disk(disk, disk_size_bytes)
-            with loop_device(disk, 0, disk_size_bytes) as device:
+            with installer.disk_device(disk) as device:
                 found = installer.environment(root, scratch, device, disk_size_bytes, arguments)
                 for script in scripts:
                     run_script(found.sandbox, script, found.place, progress_say(progress),

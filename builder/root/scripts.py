@@ -95,6 +95,16 @@ def run_pre_install(root: Path, setting: Setting) -> None:
     save_changes(disk, setting.results, scripts[-1].where)
 
 
+def run_after_failure(setting: Setting) -> None:
+    """Run the %onerror scripts because another step failed: there is no tree to show them."""
+    scripts = setting.kickstart.scripts_of("%onerror")
+    if not scripts:
+        return
+    with script_disk(setting.layout, setting.scratch) as (_, device):
+        beside = _installer(setting, device, None)
+        run_onerror(beside.sandbox, scripts, beside.place, _say(setting), setting.timeout_s)
+
+
 def _all(
     scripts: list[Script], run: Callable[[Script], None], setting: Setting, beside: Installer,
 ) -> None:
@@ -108,7 +118,7 @@ def _all(
 
 
 def _installer(
-    setting: Setting, device: Path, tree: Path, root: Path | None = None,
+    setting: Setting, device: Path, tree: Path | None, root: Path | None = None,
 ) -> Installer:
     """Make the installer's environment from what %pre left; the store's copy stays as it is."""
     own = root or setting.scratch / "installer"

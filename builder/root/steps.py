@@ -77,6 +77,12 @@ def fill_layer(
                 _action(plan, name, lower, progress)(tree)
 
 
+def after_failure(plan: Plan, store: Store, progress: Progress) -> None:
+    """Run the %onerror scripts: a step of the build has failed that runs none itself."""
+    with store.staging() as scratch:
+        scripts.run_after_failure(_setting(plan, scratch, scratch, None, progress))
+
+
 def _setting(
     plan: Plan, scratch: Path, results: Path, lowest: Path | None, progress: Progress,
 ) -> scripts.Setting:

@@ -60,6 +60,15 @@ done
 exec REAL/chcon "$@"
 """.replace("RECORD", CHCON_RECORD).replace("REAL", REAL)
 
+# Where SELinux is off, fixfiles leaves all to the relabelling at the end (builder/root/labels.py);
+# it would have undone chcon.
+_FIXFILES = """#!/bin/sh
+for word; do
+  case $word in restore|relabel) : > RECORD ;; esac
+done
+exec REAL/fixfiles "$@"
+""".replace("RECORD", CHCON_RECORD).replace("REAL", REAL)
+
 # What grub2-install says and does (grub-install.c); where it would write the disk's first sectors,
 # the disk step does that with the files that are made here.
 _GRUB_INSTALL = """#!/bin/sh
@@ -79,8 +88,8 @@ done
 case $target in
   i386-pc) ;;
   *-efi)
-    echo "grub2-install: error: this utility should not be used for EFI platforms because it does" \\
-         "not support UEFI Secure Boot." >&2
+    echo "grub2-install: error: this utility should not be used for EFI platforms because it" \\
+         "does not support UEFI Secure Boot." >&2
     exit 1 ;;
   *) echo "grub2-install: error: /usr/lib/grub/$target/modinfo.sh doesn't exist. Please specify" \\
           "--target or --directory." >&2
@@ -112,7 +121,8 @@ def shims(tree: Tree, make_bios_files: str) -> Mapping[str, str]:
         "echo 'grub2-install: error: the disk has no place for GRUB.' >&2; exit 1")
     grub = _GRUB_INSTALL.replace("MODULES", "/usr/lib/grub/i386-pc").replace(
         "MAKE", f"( set -e; {make}\n) || exit 1")
-    texts = {"hostnamectl": _HOSTNAMECTL, "chcon": _CHCON, "grub2-install": grub}
+    texts = {"hostnamectl": _HOSTNAMECTL, "chcon": _CHCON, "fixfiles": _FIXFILES,
+             "grub2-install": grub}
     found = {}
     for name, text in texts.items():
         for folder in ("/usr/bin", "/usr/sbin"):
