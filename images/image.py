@@ -24,7 +24,8 @@ class Image(BaseModel):
     disk_size: the virtual size of the disk, such as "10 GiB".
     formats: the artefacts that a build makes unless told otherwise.
     spec: a file in specs/, without its ending.
-    network_in_post: whether %post may use the network; off unless the image needs it.
+    network_in_post: whether %post may use the network, which is then the host's own with all its
+    sockets; off unless the image needs it.
     installer_arguments: what %pre and --nochroot scripts find in /proc/cmdline behind inst.ks,
     as if it had been typed at the installer's boot prompt, such as "inst.lang=de_DE role=web".
     """

@@ -283,7 +283,7 @@ class _Transaction(dnf.callback.TransactionProgress):  # type: ignore[misc]
     def progress(
         self, package: Any, action: int, ti_done: int, ti_total: int, ts_done: int, ts_total: int,
     ) -> None:
-        if ts_done != self._last:
+        if ts_done is not None and ts_done != self._last:
             self._last = ts_done
             emit("progress", unit="packages", done=ts_done, total=ts_total, note=str(package))
 
