@@ -5,107 +5,30 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.kickstart.read import Command, GroupRequest, Kickstart
 from builder.root.nosync import filter_file
-from builder.root.repositories import Snapshot
-from builder.root.requirements import Requirement
+from builder.root.package_errors import error_of
+from builder.root.request import Request
 from builder.root.sandbox import isolation
-from builder.steps import code_digest, digest_of
 from builder.store import Store
-from host.errors import CcisError, HostError, InputError, RemoteError
+from host.errors import HostError, RemoteError
 from host.progress import Progress
 from host.run import run
 from images.record import Package
-from images.release import Release
+
+__all__ = [
+    "Choice", "Request", "Resolution", "install", "resolution", "resolve", "rpm_files",
+    "verify_signatures",
+]
 
 _TIMEOUT_S = 3600
 _HOME = "/run/home"
 _PROJECT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What dnf is asked for: everything that decides which packages there will be.
-
-    requirements: what is added by rule (builder.root.requirements).
-    files: what is written beside the packages, by path (`repo --install`).
-    """
-
-    kickstart: Kickstart
-    release: Release
-    arch: str
-    snapshots: Sequence[Snapshot]
-    key: Path
-    requirements: Sequence[Requirement] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    def selection(self) -> dict[str, Any]:
-        """Return the wish as plain data, for dnf and for digests."""
-        wish = self.kickstart.packages
-        return {
-            "names": list(wish.names), "excluded": list(wish.excluded),
-            "groups": [group_spec(group) for group in self._groups()],
-            "excluded_groups": self._excluded_groups(), "environment": wish.environment,
-            "default_environment": wish.default_environment,
-            "modules": [
-                {"spec": module_spec(command), "enable": getattr(command.data, "enable", True)}
-                for command in self.kickstart.find("module")
-            ],
-            "required": [{"names": list(one.names), "if_there": one.if_there}
-                         for one in self.requirements],
-            "with_docs": wish.with_docs, "with_weak": wish.with_weak,
-            "languages": wish.languages, "multilib": wish.multilib,
-            "ignore_missing": wish.ignore_missing, "ignore_broken": wish.ignore_broken,
-            "version": self.release.version, "arch": self.arch,
-            "rpm_database": self.release.rpm_database, "files": dict(self.files),
-        }
-
-    def _groups(self) -> list[GroupRequest]:
-        groups = self.kickstart.packages.groups
-        if any(section.name == "%packages" for section in self.kickstart.sections):
-            return list(groups)
-        return [GroupRequest("core"), *groups]  # as Anaconda does without the section, too
-
-    def _excluded_groups(self) -> list[str]:
-        """Return the groups that may not come in by an environment either.
-
-        --nocore excludes @core, even where the list names it: payload/dnf/utils.py,
-        get_installation_specs.
-        """
-        headers = [one for one in self.kickstart.sections if one.name == "%packages"]
-        without_core = bool(headers) and "--nocore" in headers[-1].words
-        return sorted({*self.kickstart.packages.excluded_groups, *(["core"] * without_core)})
-
-    def digest(self) -> str:
-        """Return the identity of the choice: same wish, same repositories, same packages."""
-        identity = {
-            "selection": self.selection(), "key": self.key.name,
-            "repositories": [snapshot.identity for snapshot in self.snapshots],
-            "code": code_digest("builder/root/dnf_worker.py", "builder/root/packages.py"),
-        }
-        return digest_of(identity)
-
-
-def group_spec(group: GroupRequest) -> str:
-    """Return a group as Anaconda names it for dnf: `core`, or `core/mandatory,…`.
-
-    Conditional packages belong to every kind (pyanaconda/modules/payloads/constants.py).
-    """
-    if group.kinds == ("mandatory", "default"):
-        return group.name
-    return f"{group.name}/{','.join([*group.kinds, 'conditional'])}"
-
-
-def module_spec(command: Command) -> str:
-    """Return what a `module` line means to dnf: NAME or NAME:STREAM."""
-    name, stream = command.data.name, getattr(command.data, "stream", "")
-    return f"{name}:{stream}" if stream else str(name)
 
 
 @dataclass(frozen=True)
@@ -297,7 +220,7 @@ def _worker(
     if not events:
         raise HostError("dnf ended without an answer", where=mode)
     if events[-1]["event"] == "error":
-        raise _error(events[-1], request)
+        raise error_of(events[-1], request)
     return events[-1]
 
 
@@ -329,54 +252,3 @@ def _local_folders(request: Request) -> list[Path]:
 def _connection_files(request: Request) -> list[Path]:
     names = [name for snapshot in request.snapshots for name in snapshot.connection.files]
     return [path for name in names if (path := Path(name.removeprefix("file://"))).is_file()]
-
-
-def _error(event: dict[str, Any], request: Request) -> CcisError:
-    kickstart = request.kickstart
-    if event["kind"] == "unknown":
-        return _unknown(event, request)
-    if event["kind"] == "module":
-        lines = [command for command in kickstart.find("module")
-                 if module_spec(command) in event["specs"]]
-        return InputError(
-            f"no repository has the module {', '.join(event['specs'])}",
-            where=lines[0].where if lines else str(kickstart.path), why=event["text"] or None,
-            remedy="remove the line: Enterprise Linux 10 has no modules" if not event["known"]
-            else f"the repositories have {', '.join(event['known'])}",
-        )
-    if event["kind"] == "unsolvable":
-        filtered = [name for name in kickstart.packages.excluded if name in event["text"]]
-        return InputError(
-            "the packages can't be installed together",
-            where=kickstart.where_of(f"-{filtered[0]}") if filtered else str(kickstart.path),
-            why=event["text"], remedy="take the exclusion back" if filtered else None,
-        )
-    if event["kind"] == "remote":
-        return RemoteError(
-            "a repository failed", where=", ".join(s.urls[0] for s in request.snapshots),
-            why=event["text"], remedy="run again, or name another mirror in the release's file",
-        )
-    return HostError("the package transaction failed", why=event["text"])
-
-
-def _unknown(event: dict[str, Any], request: Request) -> InputError:
-    kickstart = request.kickstart
-    for requirement in request.requirements:
-        if event["packages"] and set(requirement.names) & set(event["packages"]):
-            return InputError(
-                f"no repository has {' or '.join(requirement.names)}",
-                where=requirement.where or str(kickstart.path),
-                why=f"it is added because of this: {requirement.reason}",
-                remedy=f"exclude it in %packages: -{requirement.names[0]}",
-            )
-    groups = [f"@{name.lstrip('@')}" for name in event["groups"]]
-    if kickstart.packages.environment and f"@{kickstart.packages.environment}" in groups:
-        groups[groups.index(f"@{kickstart.packages.environment}")] = (
-            f"@^{kickstart.packages.environment}")
-    spelled = [*event["packages"], *groups]
-    hint = f"did you mean {', '.join(event['near'])}? " if event["near"] else ""
-    return InputError(
-        f"no repository has {', '.join(spelled) or event['text']}",
-        where=kickstart.where_of(spelled[0]) if spelled else str(kickstart.path),
-        remedy=f"{hint}correct the name, exclude it, or add --ignoremissing to %packages",
-    )
