@@ -16,17 +16,17 @@ _GETOPT = {
     "xfs": "b:c:d:i:l:L:m:n:KNp:qr:s:CfV",
     "fat": "aAb:cCD:f:F:g:h:i:Il:m:M:n:r:R:s:S:v",
     "btrfs": "A:b:d:fKl:L:m:M:n:O:qr:Rs:U:V",
-    "swap": "cfp:L:v:U:V",
 }
 _FAMILIES = {"ext2": "ext", "ext3": "ext", "ext4": "ext", "vfat": "fat", "efi": "fat"}
 # Options whose argument must be a number in one program and `name=value` in another.
-_NUMBERS = {"ext": "bCgGiImNr", "fat": "bDfghRrsSM", "btrfs": "", "xfs": "", "swap": ""}
+_NUMBERS = {"ext": "bCgGiImNr", "fat": "bDfghRrsSM", "btrfs": "", "xfs": ""}
 
 
 def split_options(fstype: str, words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the options that a file system's program takes, and those of other programs.
 
     What no program knows stays with the first: the program itself refuses it, with its reason.
+    Swap takes none: it is a header that depends on nothing but size, UUID and label.
     """
     family = _FAMILIES.get(fstype, fstype)
     if family not in _GETOPT:

@@ -146,7 +146,7 @@ def test_the_script_for_sfdisk_names_the_extended_partition() -> None:
     ("xfs", "-m 1 -O ^64bit -b size=1024", "-b size=1024", "-m 1 -O ^64bit"),
     ("btrfs", "--csum xxhash -d single", "--csum xxhash -d single", ""),
     ("vfat", "-m reflink=0 -n EFI -F 32", "-n EFI -F 32", "-m reflink=0"),
-    ("swap", "-m bigtime=0", "", "-m bigtime=0"),
+    ("swap", "-m bigtime=0 -L x", "", "-m bigtime=0 -L x"),  # its header is written as it is
     ("ext4", "-Z nonsense", "-Z nonsense", ""),  # mke2fs itself says what is wrong with it
 ])
 def test_mkfs_options(fstype: str, words: str, taken: str, foreign: str) -> None:
