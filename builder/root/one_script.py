@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.kickstart.model import Script
 from builder.root.sandbox import Sandbox
-from host.errors import InputError
+from host.errors import HostError, InputError
 from host.progress import Progress
 
 log = logging.getLogger("ccis.script")
@@ -56,6 +56,11 @@ def run_script(
             [*script.interpreter.split(), f"/tmp/{name}"],  # noqa: S108
             check=False, timeout_s=timeout_s, on_line=on_line,
         )
+    except HostError as error:
+        raise HostError(
+            error.what.replace("bwrap", f"the {script.kind} script", 1), where=script.where,
+            why=error.why, remedy=error.remedy,
+        ) from error
     finally:
         file.unlink(missing_ok=True)
         if written:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from builder.kickstart.layout import layout_of
 from builder.kickstart.model import Script
 from builder.kickstart.read import read, read_pre
 from builder.root.pre import PreResult, run_pre
 from builder.store import Store
 from host.errors import HostError, InputError
+from images.catalogue import release
 
 MIB = 1 << 20
 SIZE_BYTES = 10 << 30
@@ -132,6 +134,24 @@ def test_pre_writes_what_the_kickstart_includes(store: Store, tmp_path: Path) ->
     (command,) = read(path, "RHEL10", result.root).commands
     assert (command.name, command.where, command.data.onPart) == (
         "part", "/tmp/parts.ks:1", "vda1")
+
+
+def test_onpart_takes_what_pre_made(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "test.ks"
+    path.write_text(
+        "%include /tmp/parts.ks\nbootloader --location=none\n"
+        "%pre --erroronfail\n"
+        "parted -s /dev/vda mklabel gpt mkpart boot ext4 1MiB 513MiB mkpart root xfs 513MiB 100%\n"
+        "echo 'part / --fstype=xfs --onpart=vda2' > /tmp/parts.ks\n"
+        "echo 'part /boot --fstype=ext4 --onpart=/dev/vda1' >> /tmp/parts.ks\n%end\n")
+    pre = run_pre(read_pre(path, "RHEL10"), SIZE_BYTES, "", store)
+    layout = layout_of(read(path, "RHEL10", pre.root), SIZE_BYTES, release("rehearsal-10"), "seed",
+                       existing=pre.table)
+    found = [(p.number, p.mountpoint, p.fstype, p.start_bytes // MIB) for p in layout.partitions]
+    assert found == [(1, "/boot", "ext4", 1), (2, "/", "xfs", 513)]
+    again = layout_of(read(path, "RHEL10", pre.root), SIZE_BYTES, release("rehearsal-10"), "seed",
+                      existing=pre.table)
+    assert layout == again
 
 
 def test_what_was_run_once_is_not_run_again(store: Store) -> None:

@@ -153,9 +153,10 @@ def test_erroronfail_ends_the_build_after_onerror(run: Run, tree: Tree, tmp_path
     assert not tree.exists("/never")
 
 
-def test_time_is_bounded(run: Run) -> None:
-    with pytest.raises(HostError, match="did not end within 1 s"):
-        run("%post\nsleep 100\n%end\n", timeout_s=1)
+def test_time_is_bounded(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="the %post script did not end within 1 s") as caught:
+        run("%post\nsleep 100 & sleep 100\n%end\n", timeout_s=1)
+    assert caught.value.where == f"{tmp_path}/test.ks:1"
 
 
 def test_hostnamectl_works_without_a_bus(run: Run, tree: Tree) -> None:
