@@ -19,6 +19,8 @@ from images.release import Release
 BASE_ID = "anaconda"  # how Anaconda calls the repository of `url`, and so rpm's database does
 _SCHEMES = ("http", "https", "ftp", "file")
 _ID = re.compile(r"[A-Za-z0-9_.:-]+\Z")  # dnf's: dnf/repo.py, repo_id_invalid
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:\d+)?(/|\Z)")
+_MEDIUM = "file:///run/install/"  # where Anaconda's images have the DVD (dracut's anaconda-lib.sh)
 _VARIABLE = re.compile(r"\$(\{?)([A-Za-z0-9_]+)")
 
 
@@ -143,6 +145,11 @@ class _Reader:
         spelled = [part for part in re.split(r"[\s,]+", base or "") if part]
         addresses = [self._address(part, command) for part in spelled]
         listed = [(kind, self._address(address, command)) for kind, address in lists]
+        medium = [url for url in addresses if url.startswith(_MEDIUM)]
+        if medium:
+            self.notes.append((command.where, (
+                f"{medium[0]} is the installer's medium; {self.release.name} stands for it")))
+            return None
         distant = [url for url in (*addresses, *(one for _, one in listed)) if not _is_here(url)]
         if self.release.rehearsal and distant:
             self.notes.append((command.where, (
@@ -182,6 +189,9 @@ class _Reader:
         scheme = url.partition("://")[0] if "://" in url else ""
         if scheme in _SCHEMES:
             return url
+        if not scheme and _HOST.match(url):  # as curl, and so dnf and Anaconda, takes it
+            self.notes.append((command.where, f"{text} has no scheme: http:// is meant"))
+            return f"http://{url}"
         if not scheme and url.startswith("/") and Path(url).is_dir():
             return f"file://{url}"
         why = f"there is no {scheme}: here" if scheme else "it has no scheme, such as https://"

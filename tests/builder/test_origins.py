@@ -73,7 +73,6 @@ def test_options_of_repo(tmp_path: Path, options: str, source: Source) -> None:
 
 
 @pytest.mark.parametrize(("line", "says", "remedy"), [
-    ("url --url=mirror.example/os", "no address of a repository", "write https://mirror.example/os"),
     ("url --url=nfs://server/os", "no address of a repository", "write https://server/os"),
     ("url --url=/not/there", "no address of a repository", "write https://not/there"),
     ("url --url=http://a/$contentdirs/", "nothing says what $contentdirs is", "$basearch"),
@@ -92,6 +91,20 @@ def test_what_is_no_repository_is_refused_with_its_line(
 
 def test_a_path_of_this_host_is_taken_as_one(tmp_path: Path) -> None:
     assert spelled(origins_of(tmp_path, f"url --url={tmp_path}")) == f"anaconda=file://{tmp_path}"
+
+
+@pytest.mark.parametrize(("line", "sources", "note"), [
+    ("repo --name=x --baseurl=mirror.example/os", f"{OWN} x=http://mirror.example/os",
+     "mirror.example/os has no scheme: http:// is meant"),
+    ("repo --name=dvd --baseurl=file:///run/install/repo/AppStream", OWN,
+     "file:///run/install/repo/AppStream is the installer's medium; stream-10 stands for it"),
+])
+def test_what_is_meant_is_taken_and_said(
+    tmp_path: Path, line: str, sources: str, note: str,
+) -> None:
+    found = origins_of(tmp_path, line)
+    assert spelled(found) == sources
+    assert found.notes == [(f"{tmp_path}/test.ks:1", note)]
 
 
 @pytest.mark.parametrize(("line", "sources", "note"), [
