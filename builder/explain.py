@@ -167,7 +167,8 @@ def _sources(kickstart: Kickstart, release: Release, arch: str) -> list[Row]:
                      "address": address})
     if not kickstart.find("url"):
         rows += [{"where": release.name, "name": repository.id,
-                  "address": repository.mirrors[0].replace("{arch}", arch)}
+                  "address": f"{repository.id} of {release.name}" if release.rehearsal
+                  else repository.mirrors[0].replace("{arch}", arch)}
                  for repository in release.repositories]
     return rows
 
