@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 from builder.disk.model import MIB, DiskTable, FsType, Partition, Table
 from builder.disk.requests import PartitionRequest, SizedRequest
@@ -73,7 +74,8 @@ def place(
         slots += _place_mbr(fresh, disk_size_bytes, made)
     else:
         usable_mib = (disk_size_bytes - GPT_TAIL_BYTES) // MIB
-        numbers = [n for n in range(1, len(made) + len(fresh) + 1) if n not in made]
+        free = (number for number in count(1) if number not in made)
+        numbers = list(islice(free, len(fresh)))
         slots += _fill(fresh, _gaps(made.values(), usable_mib), numbers, disk_size_bytes)
     return sorted(slots, key=lambda slot: slot.number)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -72,6 +73,18 @@ def test_beside_what_pre_left_on_a_gpt(
     kept = {part.number: (part.start_bytes, part.size_bytes) for part in layout.partitions}
     for part in existing.partitions:
         assert kept[part.number] == (part.start_bytes, part.size_bytes), "nothing of %pre moves"
+
+
+def test_new_partitions_take_the_numbers_that_pre_left_free() -> None:
+    """CentOS 8 for Azure: sgdisk makes 14 and 15; /boot and / become 1 and 2."""
+    made = left_by_pre("gpt", [(0, 8192), (0, 1_013_760)])
+    existing = DiskTable(table="gpt", disk_uuid=None, partitions=tuple(
+        replace(part, number=number)
+        for part, number in zip(made.partitions, (14, 15), strict=True)))
+    layout = plan_layout(requests_of([(500, False, None)]), DISK_MIB * MIB, "gpt", "seed",
+                         existing=existing)
+    assert [part.number for part in layout.partitions] == [1, 2, 14, 15]
+    check_places(layout)
 
 
 @settings(deadline=None)
