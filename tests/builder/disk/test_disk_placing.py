@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -79,7 +78,7 @@ def test_new_partitions_take_the_numbers_that_pre_left_free() -> None:
     """CentOS 8 for Azure: sgdisk makes 14 and 15; /boot and / become 1 and 2."""
     made = left_by_pre("gpt", [(0, 8192), (0, 1_013_760)])
     existing = DiskTable(table="gpt", disk_uuid=None, partitions=tuple(
-        replace(part, number=number)
+        part.model_copy(update={"number": number})
         for part, number in zip(made.partitions, (14, 15), strict=True)))
     layout = plan_layout(requests_of([(500, False, None)]), DISK_MIB * MIB, "gpt", "seed",
                          existing=existing)
