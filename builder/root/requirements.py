@@ -164,6 +164,14 @@ def _authselect(wish: Wish) -> Iterator[Requirement]:
 
 
 @_rule
+def _authconfig(wish: Wish) -> Iterator[Requirement]:
+    """The old commands need the old tool, which 8 and 9 have as authselect-compat."""
+    for command in wish.kickstart.find("auth", "authconfig")[-1:]:
+        yield Requirement(("authselect-compat",), f"the {command.name} command", if_there=True,
+                          where=command.where)
+
+
+@_rule
 def _team(wish: Wish) -> Iterator[Requirement]:
     """modules/network/network.py, collect_requirements."""
     for command in wish.kickstart.find("network"):

@@ -72,6 +72,7 @@ def test_tools_of_what_is_on_the_disk(tmp_path: Path, lines: str, packages: str)
     (f"{NO_NTP}lang C.UTF-8\n", ""),
     (f"{NO_NTP}firewall --enabled --service=ssh\n", "firewalld"),
     (f"{NO_NTP}firewall --disabled\n", "firewalld"),
+    (f"{NO_NTP}auth --enableshadow --passalgo=sha512\n", "authselect-compat"),
     (f"{NO_NTP}firewall --disabled\n%packages\n-firewalld\n%end\n", ""),
     (f"{NO_NTP}authselect select minimal\n", "authselect"),
     (f"{NO_NTP}%addon com_redhat_kdump --enable --reserve-mb=auto\n%end\n", "kdump-utils"),

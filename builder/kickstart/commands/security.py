@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 
 from pykickstart.constants import SELINUX_DISABLED, SELINUX_ENFORCING, SELINUX_PERMISSIVE
@@ -20,6 +21,8 @@ _MODES = {
 _FIREWALL = "/usr/bin/firewall-offline-cmd"
 # What authconfig was asked for most is how every release since 8 is made.
 _AUTH_DEFAULTS = {"--enableshadow", "--useshadow", "--passalgo=sha512"}
+_AUTH_WITHOUT_EFFECT = re.compile(
+    r"--(enable|disable)(shadow|md5|cache)|--usemd5|--passalgo=\w+")
 
 honoured_by("settings", "firewall")
 refused("joining a domain needs its server and a password; do it at first boot", "realm")
@@ -96,8 +99,10 @@ def authselect(command: Command, tree: Tree) -> None:
 def authconfig(command: Command, tree: Tree) -> None:
     """`auth --enableshadow --passalgo=sha512` is what every release since 8 does by itself.
 
-    authconfig (7, or authselect-compat) is run where the tree has it; without it, anything more
-    than those defaults is an error.
+    authconfig (7, or authselect-compat) is run where the tree has it. Without it, what
+    authselect-compat takes and leaves without effect (authselect, authcompat_Options.py: shadow,
+    md5, passalgo, cache) is so here, too, and fingerprints are skipped where nothing reads them
+    (pyanaconda, ConfigureFingerprintAuthTask); anything more is an error.
     """
     tool = next((path for path in ("/usr/sbin/authconfig", "/usr/bin/authconfig")
                  if tree.sandbox.has(path)), None)
@@ -105,8 +110,15 @@ def authconfig(command: Command, tree: Tree) -> None:
     if tool:
         _run_tool(command, tree, tool, "--update", "--nostart", *words)
         return
-    text = " ".join(words).replace("--passalgo sha512", "--passalgo=sha512")
-    if more := [word for word in text.split() if word not in _AUTH_DEFAULTS]:
+    text = " ".join(words).replace("--passalgo ", "--passalgo=")
+    more = [word for word in text.split() if word not in _AUTH_DEFAULTS]
+    if not any(tree.sandbox.has(f"{folder}/security/pam_fprintd.so")
+               for folder in ("/lib", "/lib64")):
+        more = [word for word in more if not word.endswith("ablefingerprint")]
+    if without := [word for word in more if _AUTH_WITHOUT_EFFECT.fullmatch(word)]:
+        log.warning("%s: %s has no effect since 8: passwords are hashed as login.defs says",
+                    command.where, " ".join(without))
+    if more := [word for word in more if word not in without]:
         raise InputError(f"there is no authconfig for {' '.join(more)}", where=command.where,
                          remedy="use `authselect select …`, or add authselect-compat to %packages")
 

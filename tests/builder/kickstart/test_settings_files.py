@@ -144,6 +144,8 @@ def test_turning_off_what_is_not_there_changes_nothing(tmp_path: Path, line: str
 @pytest.mark.parametrize(("line", "dialect"), [
     ("auth --enableshadow --passalgo=sha512", "RHEL9"),
     ("authconfig --useshadow --passalgo sha512", "RHEL8"),
+    ("authconfig --enableshadow --enablemd5", "RHEL7"),
+    ("authconfig --enableshadow --passalgo=sha512 --enablefingerprint", "RHEL7"),
 ])
 def test_auth_asks_for_what_is_so_anyway(tree: Tree, line: str, dialect: str) -> None:
     before = files_of(tree)
