@@ -152,9 +152,10 @@ def test_ec2_post_did_what_it_says(view: View) -> None:
 
 @of("ec2")
 def test_dracut_in_post_remakes_the_initramfs(view: View) -> None:
-    (version,) = [one.path.rpartition("/")[2] for one in view.tree.children("/usr/lib/modules")]
-    listed = {one.path for one in view.tree.find("/boot/initramfs-*.img")}
-    assert listed == {f"/boot/initramfs-{version}.img"}, "the one of rpm -q kernel --qf"
+    # KERNEL_VERSION=$(rpm -q kernel --qf '%{V}-%{R}.%{arch}'); dracut -f /boot/initramfs-$…
+    (kernel,) = [one for one in view.packages if one.name == "kernel"]
+    remade = f"/boot/initramfs-{kernel.version}-{kernel.release}.{kernel.arch}.img"
+    assert view.tree.get(remade) is not None
     assert _passes(view, {"kind": "kernel_complete"})
 
 
@@ -162,8 +163,9 @@ def test_dracut_in_post_remakes_the_initramfs(view: View) -> None:
 @of("vagrant")
 def test_all_firmwares_get_their_partition(view: View) -> None:
     assert table(view) == [
-        ("prep-boot", 4, "", ""), ("bios-boot", 1, "", ""), ("efi-system", 100, "vfat",
-                                                             "/boot/efi"),
+        # What firmware reads comes first, as Anaconda places it.
+        ("bios-boot", 1, "", ""), ("prep-boot", 4, "", ""),
+        ("efi-system", 100, "vfat", "/boot/efi"),
         ("data", 1000, "xfs", "/boot"), ("data", 3000, "xfs", "/"),
     ]
 
@@ -217,7 +219,6 @@ def test_a_volume_group_on_a_partition_of_pre(view: View) -> None:
         ("/dev/mapper/rocky-swap", "none", "swap", "defaults")]
     assert _passes(view, {"kind": "kernel_arguments", "root_on_disk": True,
                           "present": ["root=/dev/mapper/rocky-root", r"rd\.lvm\.lv=rocky/root"]})
-    assert "vda4" in (view.text("/root/lsblk.txt") or "")
 
 
 @of("lvm-on-luks")
