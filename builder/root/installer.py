@@ -98,6 +98,7 @@ def environment(
     return Installer(root, Sandbox(
         root, 1, binds=binds, writable=mounts, path=f"/{_SHIMS}", kept_run=True,
         devices=dict.fromkeys(DISK_NAMES, device), guests=tuple(mounts),
+        largest_file_bytes=size_bytes,
     ), mounts)
 
 

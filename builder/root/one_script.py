@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def run_script(
         )
     except HostError as error:
         raise HostError(
-            error.what.replace("bwrap", f"the {script.kind} script", 1), where=script.where,
+            re.sub(r"^(bwrap|prlimit)\b", f"the {script.kind} script", error.what),
+            where=script.where,
             why=error.why, remedy=error.remedy,
         ) from error
     finally:

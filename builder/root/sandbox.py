@@ -42,6 +42,8 @@ class Sandbox:
     kept_run: /run is the tree's own folder, which is kept, instead of an empty one.
     environment: variables for every program.
     guests: folders inside that are root trees, too, and get the kernel's folders.
+    largest_file_bytes: no file may grow beyond it (setrlimit(2), RLIMIT_FSIZE): a script that
+    fills its disk with zeroes, to make the image small, would else fill the host's.
     """
 
     root: Path
@@ -55,6 +57,7 @@ class Sandbox:
     kept_run: bool = False
     guests: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    largest_file_bytes: int | None = None
 
     def run(
         self,
@@ -73,7 +76,8 @@ class Sandbox:
             "SOURCE_DATE_EPOCH": str(self.epoch), **self.environment, **(env or {}),
         }
         words: list[str | Path] = [
-            "bwrap", "--bind", self.root, "/", *isolation("/", kept_run=self.kept_run)]
+            *_limits(self.largest_file_bytes), "bwrap", "--bind", self.root, "/",
+            *isolation("/", kept_run=self.kept_run)]
         for option, places in (("--ro-bind", self.binds), ("--bind", self.writable),
                                ("--dev-bind", self.devices)):
             for inside, outside in places.items():
@@ -102,6 +106,13 @@ class Sandbox:
         """Say whether the tree has a program, given by its path from the root."""
         path = self.root / program.lstrip("/")
         return path.is_file() or path.is_symlink()
+
+
+def _limits(largest_file_bytes: int | None) -> list[str]:
+    """Return the words before bubblewrap; the signal is ignored, so that only the write fails."""
+    if largest_file_bytes is None:
+        return []
+    return ["prlimit", f"--fsize={largest_file_bytes}", "env", "--ignore-signal=XFSZ"]
 
 
 def isolation(root: str, *, kept_run: bool = False) -> list[str]:

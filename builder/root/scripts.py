@@ -152,7 +152,7 @@ def _inside(tree: Tree, setting: Setting, device: Path) -> Iterator[Tree]:
         sandbox = replace(
             sighted.sandbox, binds={**sighted.sandbox.binds, **binds},
             writable={CHCON_RECORD: record}, devices=dict.fromkeys(DISK_NAMES, device),
-            environment=ENVIRONMENT,
+            environment=ENVIRONMENT, largest_file_bytes=setting.layout.disk_size_bytes,
         )
         yield replace(sighted, sandbox=sandbox)
 

@@ -159,6 +159,17 @@ def test_time_is_bounded(run: Run, tmp_path: Path) -> None:
     assert caught.value.where == f"{tmp_path}/test.ks:1"
 
 
+@pytest.mark.parametrize(("options", "file"), [("", "/zeroes"), (" --nochroot", "/tmp/zeroes")])
+def test_filling_the_disk_with_zeroes_ends_at_its_size_and_fills_no_host(
+    run: Run, tree: Tree, options: str, file: str,
+) -> None:
+    root = "/mnt/sysimage" if options else ""
+    run(f"%post --erroronfail{options}\n"
+        f"dd if=/dev/zero of={file} bs=1M seek=1020 count=100 2>&1 && exit 1\n"
+        f"stat -c %s {file} > {root}/size; rm -f {file}\n%end\n")
+    assert tree.read("/size") == f"{1 << 30}\n"
+
+
 def test_hostnamectl_works_without_a_bus(run: Run, tree: Tree) -> None:
     if not tree.exists("/usr/bin/hostnamectl"):
         pytest.skip("the host has no hostnamectl")
