@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from builder import formats
 from builder.disk.embed import Patch, boot_patches
 from builder.plan import Plan
+from builder.root import installed
 from builder.root.bootloader import BIOS_FILES
 from builder.root.disk_of_scripts import changed_layout
 from builder.root.steps import (
@@ -63,7 +65,7 @@ def build(plan: Plan, store: Store, out: Path, build_id: str, progress: Progress
         artefacts = run.artefacts(disk)
     except OSError as error:
         raise from_os_error(error, "building") from error
-    record = _record(plan, build_id, run.records, artefacts)
+    record = _record(plan, build_id, run.records, disk, artefacts)
     folder = out / record.name
     try:
         with staged_directory(folder) as staging:
@@ -124,6 +126,9 @@ class _Run:
         layout = self.plan.layout
         for layer in reversed(layers):
             layout = changed_layout(layout, layer.parent)
+        listing = layers[0].parent / installed.FILE
+        if listing.is_file():
+            shutil.copyfile(listing, folder / installed.FILE)
         self.progress.start("disk")
         with self.store.staging() as scratch:
             (scratch / "view").mkdir()
@@ -172,7 +177,7 @@ class _Run:
 
 
 def _record(
-    plan: Plan, build_id: str, steps: list[StepRecord],
+    plan: Plan, build_id: str, steps: list[StepRecord], disk: Entry,
     artefacts: list[tuple[formats.Format, Entry]],
 ) -> BuildRecord:
     options = plan.options
@@ -192,7 +197,7 @@ def _record(
             RepositoryRecord(id=s.id, url=s.urls[0], repomd_sha256=s.repomd_sha256)
             for s in plan.request.snapshots
         ],
-        packages=[choice.record for choice in plan.choices],
+        packages=installed.packages(disk.data, plan.choices),
         artefacts=[
             Artefact(
                 format=wish.name, file=f"{name}.{wish.extension}",

@@ -236,7 +236,8 @@ def _steps(
     }, bootloader)
     seal = Step("seal", {
         "rules": digest_of([rule.model_dump(mode="json") for rule in rules]),
-        "code": code_digest("builder/root/seal.py", "builder/root/labels.py", "specs"),
+        "code": code_digest("builder/root/seal.py", "builder/root/labels.py",
+                            "builder/root/installed.py", "specs"),
     }, scripts)
     disk = Step("disk", {
         "layout": plain_layout,

@@ -14,7 +14,11 @@ FILE_NAME = "build.json"
 
 
 class Package(BaseModel):
-    """An installed package, with the checksum of the RPM that it came from (None: a key)."""
+    """A package of the finished image.
+
+    sha256: of the RPM that it came from; empty for one that a script installed, whose
+    `repository` is then "%post".
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

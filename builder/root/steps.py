@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from builder.plan import Plan
-from builder.root import bootloader, initramfs, labels, packages, scripts, seal, settings
+from builder.root import bootloader, initramfs, installed, labels, packages, scripts, seal, settings
 from builder.root.pre import ROOT
 from builder.root.sandbox import Sandbox
 from builder.root.tree import Tree
@@ -75,6 +75,8 @@ def fill_layer(
                 scripts.run_post(tree, _setting(plan, own, folder, lower[-1], progress))
             else:
                 _action(plan, name, lower, progress)(tree)
+            if name == "seal":
+                installed.note(tree, plan.options.release.rpm_database, scratch, folder)
 
 
 def after_failure(plan: Plan, store: Store, progress: Progress) -> None:

@@ -151,6 +151,12 @@ def test_ec2_post_did_what_it_says(view: View) -> None:
 
 
 @of("ec2")
+def test_the_record_lists_what_post_left(view: View, made: Builder) -> None:
+    assert sorted(one.nevra for one in made("ec2").record.packages) == \
+        sorted(one.nevra for one in view.packages if not one.is_key)
+
+
+@of("ec2")
 def test_dracut_in_post_remakes_the_initramfs(view: View) -> None:
     # KERNEL_VERSION=$(rpm -q kernel --qf '%{V}-%{R}.%{arch}'); dracut -f /boot/initramfs-$…
     (kernel,) = [one for one in view.packages if one.name == "kernel"]

@@ -28,6 +28,11 @@ one that does other work as well."""
 
 _POLL_S = 1.0
 _SILENT_CONSOLE_S = 120.0
+# Whom cloud-init makes on Enterprise Linux, where it is not who the spec expects.
+_DEFAULT_USERS = (
+    "cloud-user", "ec2-user", "centos", "rocky", "almalinux", "opc", "azureuser", "fedora",
+    "vagrant",
+)
 _DONE = "cloud-init status --wait >/dev/null 2>&1; echo done"
 
 
@@ -124,10 +129,18 @@ def _wait(
         status, said = ssh.say(_DONE, timeout_s=max(limit_s - (time.monotonic() - begun), 90.0))
         if status == 0:
             return
+        if "Permission denied" in said and (other := _let_in(ssh)):
+            ssh.user = other  # the image's own default user; the rules say whether it may be
+            continue
         # Once cloud-init is done, whoever is not let in will never be.
         if late or (machine.console.ready.is_set() and "Permission denied" in said):
             raise _failed(machine, f"{ssh.user} can't log in: {said.strip()[-300:]}", step)
         time.sleep(_POLL_S)
+
+
+def _let_in(ssh: Ssh) -> str | None:
+    """Return a usual default user that takes the key, None when none does."""
+    return next((user for user in _DEFAULT_USERS if user != ssh.user and ssh.lets_in(user)), None)
 
 
 def _failed(machine: Machine, why: str, step: str) -> CheckFailedError:

@@ -45,9 +45,7 @@ class Ssh:
         """
         try:
             done = run(
-                self._inside([
-                    *self._words(), "-o", "PreferredAuthentications=publickey", "-o",
-                    "BatchMode=yes", "-i", str(self._key), f"{self.user}@127.0.0.1", command]),
+                self._inside([*self._with_key(self.user), command]),
                 stdin=stdin, timeout_s=timeout_s, check=False,
             )
         except HostError as error:
@@ -55,6 +53,13 @@ class Ssh:
                 raise
             return 255, error.what
         return done.status, done.stdout if done.status == 0 else done.stdout + done.stderr
+
+    def lets_in(self, user: str) -> bool:
+        """Say whether another user than ours takes the key."""
+        done = run(
+            self._inside([*self._with_key(user), "true"]), timeout_s=_CONNECT_S, check=False,
+        )
+        return done.status == 0
 
     def ways_in(self, user: str) -> list[str]:
         """Return the ways to log in that sshd offers to whoever shows nothing (RFC 4252, 5.2)."""
@@ -88,6 +93,12 @@ class Ssh:
             )
         }
         return status == 0 and f"{mark} root" in output, answers
+
+    def _with_key(self, user: str) -> list[str]:
+        return [
+            *self._words(), "-o", "PreferredAuthentications=publickey", "-o", "BatchMode=yes",
+            "-i", str(self._key), f"{user}@127.0.0.1",
+        ]
 
     def _inside(self, words: list[str]) -> list[str]:
         return self._machine.inside(bounded(words, _ALL_BYTES_MAX))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,17 @@ def test_a_user_whose_group_is_a_system_group(tree: Tree) -> None:
     apply(tree, "user --name=clerk --gid=100 --plaintext --password=x --lock")
     assert lines_of(tree, "/etc/passwd", "clerk").split(":")[3] == "100"
     assert shadow(tree, "clerk").split(":")[1].startswith("!$y$")
+
+
+def test_a_user_in_a_tree_without_shadow_utils(tree: Tree) -> None:
+    before = Path("/etc/passwd").read_bytes()
+    for name in ("useradd", "groupadd"):
+        tree.remove(f"/usr/sbin/{name}")
+    apply(tree, "group --name=site --gid=3000\nuser --name=none --groups=site")
+    assert lines_of(tree, "/etc/passwd", "none") == "none:x:1000:1000::/home/none:/bin/bash"
+    assert lines_of(tree, "/etc/group", "site") == "site:x:3000:none"
+    assert tree.path("/home/none").stat().st_uid == 1000
+    assert Path("/etc/passwd").read_bytes() == before, "the host's accounts are not touched"
 
 
 def test_a_user_without_a_password_can_t_log_in_by_one(tree: Tree) -> None:
