@@ -92,7 +92,8 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read(tmp_path / "none.ks", "RHEL10")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(
     st.binary(max_size=300),
     st.lists(st.sampled_from([
