@@ -69,16 +69,6 @@ done
 exec REAL/fixfiles "$@"
 """.replace("RECORD", CHCON_RECORD).replace("REAL", REAL)
 
-# The installer runs the kernel that it installs; the builder's own would lead `dracut -f` and
-# depmod without a version astray, and differ from host to host.
-_UNAME = """#!/bin/sh
-kernel=$(ls /lib/modules 2>/dev/null | sort -V | tail -n 1)
-case "$#$1" in
-  1-r|1--kernel-release) if [ -n "$kernel" ]; then echo "$kernel"; exit; fi ;;
-esac
-exec REAL/uname "$@"
-""".replace("REAL", REAL)
-
 # What grub2-install says and does (grub-install.c); where it would write the disk's first sectors,
 # the disk step does that with the files that are made here.
 _GRUB_INSTALL = """#!/bin/sh
@@ -132,7 +122,7 @@ def shims(tree: Tree, make_bios_files: str) -> Mapping[str, str]:
     grub = _GRUB_INSTALL.replace("MODULES", "/usr/lib/grub/i386-pc").replace(
         "MAKE", f"( set -e; {make}\n) || exit 1")
     texts = {"hostnamectl": _HOSTNAMECTL, "chcon": _CHCON, "fixfiles": _FIXFILES,
-             "uname": _UNAME, "grub2-install": grub}
+             "grub2-install": grub}
     found = {}
     for name, text in texts.items():
         for folder in ("/usr/bin", "/usr/sbin"):

@@ -21,7 +21,7 @@ from builder.root.tree import Tree
 from host.errors import HostError, InputError
 
 Run = Callable[..., Path]
-PROGRAMS = ("chcon", "hostnamectl", "fixfiles", "uname")
+PROGRAMS = ("chcon", "hostnamectl", "fixfiles")
 
 
 @pytest.fixture
@@ -177,22 +177,6 @@ def test_hostnamectl_works_without_a_bus(run: Run, tree: Tree) -> None:
         "hostnamectl --static > /root/said || hostnamectl hostname > /root/said\n%end\n")
     assert tree.read("/etc/hostname") == "web.example\n"
     assert "web.example" in tree.read("/root/said")
-
-
-def test_the_running_kernel_is_the_one_installed(
-    tree: Tree, layout: Layout, tmp_path: Path,
-) -> None:
-    """`dracut -f` and depmod ask uname, and would work for the builder's kernel."""
-    if not Path("/usr/lib/modules").is_dir():
-        pytest.skip("the host has no folder to show the tree's kernels at")
-    for version in ("6.12.0-99.el10", "6.12.0-100.el10"):
-        (tmp_path / "modules" / version).mkdir(parents=True)
-    binds = {**tree.sandbox.binds, "/usr/lib/modules": tmp_path / "modules"}
-    shown = Tree(tree.root, Sandbox(tree.root, 1, binds=binds))
-    run_post(shown, make("%post\nuname -r > /kernel; uname -m > /machine\n%end\n",
-                         layout, tmp_path))
-    assert tree.read("/kernel") == "6.12.0-100.el10\n"
-    assert tree.read("/machine") == f"{os.uname().machine}\n"
 
 
 def test_systemctl_works_without_systemd(run: Run, tree: Tree) -> None:
