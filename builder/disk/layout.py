@@ -97,9 +97,11 @@ def _partition(slot: Slot, table: Table, book: Notebook, stacking: Stacking) -> 
     """Return the partition of a place; what is inside an encrypted one goes onto the stack."""
     gpt, made = table == "gpt", slot.made
     if slot.wish is None:
-        fields = {"mountpoint": None, "fstype": "unused", "size_bytes": slot.size_bytes,
-                  "fs_uuid": None, "label": None}
         type_id, own = ("0f" if made is None else made.type_id), f"{slot.number}:unused"
+        # GRUB takes a BIOS boot partition by its type, whether a `part` line names it or not.
+        kind = "biosboot" if type_id == partition_type("biosboot", "gpt") else "unused"
+        fields = {"mountpoint": None, "fstype": kind, "size_bytes": slot.size_bytes,
+                  "fs_uuid": None, "label": None}
     else:
         request, fstype = slot.wish
         own = f"{slot.number}:{request.mountpoint}"

@@ -69,6 +69,21 @@ done
 exec REAL/fixfiles "$@"
 """.replace("RECORD", CHCON_RECORD).replace("REAL", REAL)
 
+# Without a kernel's version dracut takes that of `uname -r`, which is the building host's here and
+# the image's own in an installer (dracut(8)).
+_DRACUT = """#!/bin/sh
+for word; do
+  case $word in
+    --kver|--kver=*|--regenerate-all|--help|-h|--version|--list-modules|--printsize)
+      exec REAL/dracut "$@" ;;
+  esac
+  [ -n "$word" ] && [ -f "/boot/vmlinuz-$word" ] && exec REAL/dracut "$@"
+done
+newest=$(for folder in /lib/modules/*; do
+  [ -f "/boot/vmlinuz-${folder##*/}" ] && echo "${folder##*/}"; done | sort -V | tail -n 1)
+exec REAL/dracut ${newest:+--kver "$newest"} "$@"
+""".replace("REAL", REAL)
+
 # What grub2-install says and does (grub-install.c); where it would write the disk's first sectors,
 # the disk step does that with the files that are made here.
 _GRUB_INSTALL = """#!/bin/sh
@@ -122,7 +137,7 @@ def shims(tree: Tree, make_bios_files: str) -> Mapping[str, str]:
     grub = _GRUB_INSTALL.replace("MODULES", "/usr/lib/grub/i386-pc").replace(
         "MAKE", f"( set -e; {make}\n) || exit 1")
     texts = {"hostnamectl": _HOSTNAMECTL, "chcon": _CHCON, "fixfiles": _FIXFILES,
-             "grub2-install": grub}
+             "dracut": _DRACUT, "grub2-install": grub}
     found = {}
     for name, text in texts.items():
         for folder in ("/usr/bin", "/usr/sbin"):

@@ -195,6 +195,12 @@ def test_swap_in_a_file_is_in_fstab(view: View) -> None:
 
 
 @of("vagrant")
+def test_dracut_without_a_version_takes_the_image_s_kernel(view: View) -> None:
+    assert view.tree.get("/var/lib/initramfs-remade") is not None
+    assert _passes(view, {"kind": "kernel_complete"})
+
+
+@of("vagrant")
 def test_labels_that_post_sets_are_kept(view: View) -> None:
     label = view.tree.get("/etc/modprobe.d/nofloppy.conf")
     assert label is not None and label.label.startswith("system_u:object_r:modules_conf_t")

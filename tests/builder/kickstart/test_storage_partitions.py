@@ -145,6 +145,13 @@ def test_new_partitions_go_where_pre_left_room(tmp_path: Path) -> None:
         "1 - unused 1+100", "2 - unused 501+100", "3 /small ext4 101+200", "4 / xfs 601+9638"]
 
 
+def test_a_bios_boot_partition_of_pre_needs_no_line(tmp_path: Path) -> None:
+    """CentOS 8 for Azure makes it in %pre and leaves it to grub2-install."""
+    existing = made_by_pre((1, 4), type_id="21686148-6449-6E6F-744E-656564454649")
+    layout = planned(tmp_path, "part / --size=1000", existing=existing)
+    assert partitions(layout) == ["1 - biosboot 1+4", "2 / xfs 5+1000"]
+
+
 @pytest.mark.parametrize(("line", "kept", "table"), [
     ("clearpart --none --initlabel", 2, "gpt"), ("clearpart --linux", 2, "gpt"),
     ("zerombr", 2, "gpt"), ("clearpart --all", 0, "gpt"),
