@@ -31,7 +31,8 @@ ignored in silence:
 * **refused**: the build ends before anything is made, with the file, the line and the reason.
 
 `ccis lint FILE…` says it of each line of your own files, with what will bite later; `ccis explain
-FILE` shows what a file comes to. Both run nothing and fetch nothing.
+FILE` shows what a file comes to. lint runs nothing and fetches nothing; explain, as root, runs
+%pre as a build does, unless told `--no-pre`.
 
 A line is read in the language of the release (`dialect` in `images/releases/*.yaml`). What that
 one has no longer, or not yet, is read as in the nearest version that has it, and `ccis lint` says
