@@ -58,6 +58,13 @@ _OPTIONAL: Mapping[str, Mapping[str, Source]] = {
         "ssh": _SSH, "ssh-keygen": _SSH,
         f"qemu-system-{platform.machine()}": Source("qemu-system-x86", "qemu-kvm"),
     },
+    "scripts of %pre": {"parted": _same("parted"), "sgdisk": _same("gdisk"),
+                        "wipefs": _UTIL_LINUX},
+    "accounts of images without shadow-utils": {
+        "useradd": Source("passwd", "shadow-utils"),
+        "groupadd": Source("passwd", "shadow-utils")},
+    "volumes": {"lvm": _same("lvm2"), "mdadm": _same("mdadm"),
+                "cryptsetup": Source("cryptsetup-bin", "cryptsetup")},
     "rehearsal": {"apt-get": Source("apt", "apt (Debian only)"),
                   "createrepo_c": Source("createrepo-c", "createrepo_c"),
                   "semodule": _same("policycoreutils")},
