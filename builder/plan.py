@@ -131,8 +131,14 @@ def make(options: Options, store: Store) -> Plan:
         engine=engine, engine_reason=reason, rules=rules,
         steps=_steps(packages, kickstart, options, layout, engine, rules, pre),
         tools={"rpm": rpm.__version__, "dnf": _dnf_version(), **engine.identity()},
-        added=resolved.added, notes=[*origin.notes, *resolved.absent, *layout.notes], pre=pre,
+        added=resolved.added, pre=pre,
+        notes=[*_strays(kickstart), *origin.notes, *resolved.absent, *layout.notes],
     )
+
+
+def _strays(kickstart: Kickstart) -> list[tuple[str, str]]:
+    return [(command.where, f"{command.name} is left out: {registry.STRAY}")
+            for command in kickstart.commands if command.is_stray]
 
 
 def _before(options: Options, store: Store) -> PreResult | None:

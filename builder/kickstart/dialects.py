@@ -16,6 +16,8 @@ from pykickstart.errors import KickstartError, KickstartParseError
 from pykickstart.sections import PackageSection
 from pykickstart.version import makeVersion, stringToVersion
 
+from builder.kickstart.model import is_assignment
+
 # Tried in this order when the release's own dialect refuses a word that it does not know: the
 # newer Enterprise Linux first, because that is what its kickstarts were written for.
 OTHERS = ("RHEL10", "RHEL9", "RHEL8", "RHEL7", "F41", "F40", "F34", "F28", "RHEL6", "F20")
@@ -41,7 +43,9 @@ class Dialects:
 
         A dialect in which the command is deprecated takes the line and makes nothing of it (data
         None); one in which it still means something comes first.
-        Raises KickstartError as the release's own dialect words it when none takes it.
+        An assignment is no command and is given back without data; whoever shows what becomes of
+        the file says so. Raises KickstartError as the release's own dialect words it when none
+        takes the line.
         """
         data, refusal = None, None
         try:
@@ -64,6 +68,8 @@ class Dialects:
         if without_meaning:
             return None, without_meaning[0]
         assert refusal is not None
+        if is_assignment(words[0]):
+            return None, self.name
         raise refusal
 
     @staticmethod

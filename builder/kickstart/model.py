@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 
+def is_assignment(word: str) -> bool:
+    """Say whether the first word of a line is NAME=VALUE, which no command of any dialect is."""
+    return word.partition("=")[0].isidentifier() and "=" in word
+
+
 @dataclass(frozen=True)
 class Command:
     """One command line: its words, what pykickstart made of them, and where it stands.
@@ -20,6 +25,11 @@ class Command:
     data: Any
     where: str
     dialect: str = ""
+
+    @property
+    def is_stray(self) -> bool:
+        """It is no command but an assignment such as `user=root`, as some public files have it."""
+        return is_assignment(self.name)
 
 
 @dataclass(frozen=True)

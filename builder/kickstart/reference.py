@@ -49,6 +49,8 @@ so: old spellings build on new releases.
   password hashes) follow from the plan, so that two builds of it are the same, byte for byte.
 * A time zone that is not there is an error; Anaconda takes New York. So is a `user` that a package
   has made, or a `group` with another number; Anaconda writes a line into its log.
+* A line that is an assignment and no command (`user=root`; some public files have it) is left out,
+  and lint, plan and build say so; Anaconda refuses it.
 * `lang` is written as it stands, whether or not its locale is installed.
 * `/root/anaconda-ks.cfg`, `/var/log/anaconda` and `/etc/sysconfig/anaconda` are not written:
   the record of a build is `build.json`.

@@ -147,10 +147,16 @@ def names() -> list[str]:
     return sorted(_entries)
 
 
+STRAY = "it is an assignment and no command; Anaconda refuses such a line"
+
+
 def verdicts(kickstart: Kickstart) -> Iterator[Verdict]:
     """Yield what becomes of each command, section and add-on, and of options that differ."""
     for command in kickstart.commands:
-        yield from _judge(command.name, used(command), command.where)
+        if command.is_stray:
+            yield Verdict(command.name, Status("meaningless", STRAY), command.where)
+        else:
+            yield from _judge(command.name, used(command), command.where)
     for section in kickstart.sections:
         if section.name == "%addon":
             words = [(word.partition("=")[0],) for word in section.words if word.startswith("--")]

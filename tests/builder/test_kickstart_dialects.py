@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.kickstart import registry
 from builder.kickstart.read import read
 from host.errors import InputError
 
@@ -53,7 +54,7 @@ def test_packages_options_of_any_dialect(
 
 
 @pytest.mark.parametrize(("text", "line", "says"), [
-    ("text\nuser=root\n", 2, "Unknown command: user=root"),
+    ("text\ntimezome UTC\n", 2, "Unknown command: timezome"),
     ("part / --sze=1\n", 1, "--sze=1"),
     ("%packages --nocoer\n%end\n", 1, "--nocoer"),
     ("%packages --default --nocore\n%end\n", 1, "--default cannot be used"),
@@ -69,6 +70,15 @@ def test_what_no_dialect_takes_is_an_error(
     assert says in str(caught.value)
 
 
-def test_a_stray_assignment_gets_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="did you mean user"):
-        read(write(tmp_path, "user=root\n"), "RHEL10")
+def test_a_stray_assignment_is_no_command_and_is_said(tmp_path: Path) -> None:
+    """Public files have a line `user=root`; it stops no build, and it is not passed over."""
+    kickstart = read(write(tmp_path, "text\nuser=root\n"), "RHEL10")
+    found = [verdict for verdict in registry.verdicts(kickstart) if verdict.name == "user=root"]
+    assert [(v.status.kind, v.where) for v in found] == [
+        ("meaningless", f"{tmp_path}/test.ks:2")]
+    assert "Anaconda refuses such a line" in found[0].status.reason
+
+
+def test_a_mistyped_command_gets_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean timezone"):
+        read(write(tmp_path, "timezome UTC\n"), "RHEL10")

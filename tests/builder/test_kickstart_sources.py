@@ -128,7 +128,7 @@ def test_bad_files_are_clear_errors(
 
 def test_the_survey_goes_on_behind_every_error(tmp_path: Path) -> None:
     path = write(tmp_path, (
-        "user=root\n"
+        "timezome UTC\n"
         "lang C\n"
         'keyboard "us\n'
         "part / --sze=1\n"

@@ -139,6 +139,7 @@ def test_labels_are_right_after_fixfiles(view: View) -> None:
 def test_options_of_another_file_system_are_dropped_and_said(view: View, made: Builder) -> None:
     assert table(view) == [("bios-boot", 1, "", ""), ("data", 6144, "ext4", "/")]
     assert "bigtime=0,inobtcount=0" in made("ec2").said
+    assert "user=root is left out" in made("ec2").said
 
 
 @of("ec2")
