@@ -93,8 +93,8 @@ def names(view: View) -> set[str]:
     return {one.name for one in view.packages}
 
 
-def boot_all(wanted: dict[str, list[str | Path]]) -> dict[str, Any]:
-    """Run `ccis boot` for all, two at a time; return by name the first report, or what it said."""
+def boot_all(wanted: dict[str, list[str | Path]], at_a_time: int) -> dict[str, Any]:
+    """Run `ccis boot` for all; return by name the first report, or what it said."""
 
     def one(words: list[str | Path]) -> Any:
         done = subprocess.run([CCIS, "boot", *words, "--json"], capture_output=True, text=True,
@@ -104,7 +104,7 @@ def boot_all(wanted: dict[str, list[str | Path]]) -> dict[str, Any]:
         except (ValueError, LookupError):
             return f"status {done.returncode}: {done.stdout}{done.stderr}"
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(at_a_time) as pool:
         return dict(zip(wanted, pool.map(one, wanted.values()), strict=True))
 
 
