@@ -1,6 +1,7 @@
 """Images of tests/integration/kickstarts started as a cloud would start them.
 
-Two machines run at a time, those with volumes alone. What CI has no time for is marked `full` (`make test-full`).
+Two machines run at a time, those with volumes alone. What CI has no time for is marked `full`
+(`make test-full`).
 """
 
 from __future__ import annotations
