@@ -1,0 +1,1 @@
+"""What several artefact formats share; no module here is a format."""

@@ -1,0 +1,87 @@
+"""A destination that images are made for: what it takes, its rules, what travels with the file."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from images.image import parse_size
+
+Scalar = bool | int | str
+
+
+class DiskRule(BaseModel):
+    """What a destination demands of the disk's virtual size; None: nothing.
+
+    multiple: the size is a whole number of these, such as "1 GiB" (Google Compute Engine).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    multiple: str | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+
+    @field_validator("multiple", "minimum", "maximum")
+    @classmethod
+    def _is_a_size(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_size(value)
+        return value
+
+    def objection(self, size_bytes: int) -> str | None:
+        """Return why a disk of this size is not taken, None when it is."""
+        if self.multiple and size_bytes % parse_size(self.multiple):
+            return f"it must be a whole number of {self.multiple}"
+        if self.minimum and size_bytes < parse_size(self.minimum):
+            return f"it must be at least {self.minimum}"
+        if self.maximum and size_bytes > parse_size(self.maximum):
+            return f"it must be at most {self.maximum}"
+        return None
+
+
+class Layer(BaseModel):
+    """What a destination changes in the root tree: a layer over the one that all share.
+
+    data_sources: where cloud-init looks for its data, in this order; empty: it finds out itself.
+    packages: installed on top, with what they require.
+    kernel_arguments: added to the kernel's command line, such as a console.
+    services: units that are enabled.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_sources: list[str] = []
+    packages: list[str] = []
+    kernel_arguments: list[str] = []
+    services: list[str] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changes nothing, so that the shared tree is the destination's own."""
+        return self == Layer()
+
+
+class Target(BaseModel):
+    """One file of images/targets/*.yaml.
+
+    formats: the artefacts that the destination takes, the best one first.
+    accepts: more formats that it takes, made when --format asks for them.
+    drivers: kernel modules that the initramfs must have for the destination's disk and network.
+    properties: metadata that travels with the image (Glance properties, AMI flags, …); they are
+    written into build.json.
+    documents: small text files that travel with it, by the ending of their name: Jinja2
+    templates that know `name` (of the build), `about` (builder.artefact.About), `files` (the
+    artefacts' names by format) and `properties`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    formats: list[str] = Field(min_length=1)
+    accepts: list[str] = []
+    disk: DiskRule = DiskRule()
+    layer: Layer = Layer()
+    drivers: list[str] = []
+    properties: dict[str, Scalar | list[Scalar]] = {}
+    documents: dict[str, str] = {}
