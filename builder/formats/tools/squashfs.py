@@ -1,0 +1,62 @@
+"""squashfs of a root tree: all processors, all attributes, and the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from host.run import run
+
+COMPRESSION = ("-comp", "zstd", "-Xcompression-level", "15", "-b", "256K")
+_ALWAYS = ("-noappend", "-no-progress", "-quiet", "-no-exports", "-xattrs", "-reproducible")
+
+
+def make(
+    tree: Path, destination: Path, epoch: int, *, exclude: Sequence[str] = (),
+    keep_selinux: bool = True,
+) -> None:
+    """Pack `tree` into a squashfs file.
+
+    epoch: when the file system says it was made; a later time of a file becomes this one
+    (mksquashfs(1), SOURCE_DATE_EPOCH). Times are not levelled any further: Python compares a
+    module's time with the one noted in its .pyc.
+    exclude: what stays out, as paths below the tree with wildcards: `boot/*` leaves an empty
+    folder, `boot` none. keep_selinux: whether labels come along; capabilities always do. POSIX
+    ACLs never do, squashfs has none.
+    Owners, hard links and devices are kept. Raises ProgramError when mksquashfs fails.
+    """
+    clock = {"SOURCE_DATE_EPOCH": str(epoch)}
+    words = [*_ALWAYS, *COMPRESSION]
+    left_out = ["-wildcards", "-e", *exclude] if exclude else []
+    if keep_selinux:
+        run(["mksquashfs", tree, destination, *words, *left_out], env=clock)
+        return
+    # mksquashfs before 4.6 can't leave out a single attribute, tar can.
+    tar = [
+        "tar", "--create", f"--directory={tree}", "--format=posix", "--sort=name",
+        "--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux",
+        "--pax-option=delete=atime,delete=ctime", f"--mtime=@{epoch}", "--clamp-mtime",
+        "--anchored", "--wildcards", "--no-wildcards-match-slash",
+        *(f"--exclude=./{pattern}" for pattern in exclude), ".",
+    ]
+    top = tree.stat()  # mksquashfs makes a root of its own for an archive
+    root = ["-root-mode", f"{top.st_mode & 0o7777:o}", "-root-uid", str(top.st_uid),
+            "-root-gid", str(top.st_gid), "-root-time", str(min(int(top.st_mtime), epoch))]
+    squash = ["mksquashfs", "-", str(destination), "-tar", *words, *root]
+    run(["bash", "-c", _PIPE, "pipe", str(len(tar)), *tar, *squash], env=clock)
+
+
+# Both ends must have ended well: $1 words of the one, then those of the other.
+_PIPE = 'set -o pipefail; n=$1; shift; "${@:1:n}" | "${@:n+1}"'
+
+
+@cache
+def _version() -> str:
+    said = run(["mksquashfs", "-version"], check=False).stdout
+    return said.splitlines()[0] if said else "unknown"
+
+
+def identity() -> Mapping[str, str]:
+    """Return the options and the version of mksquashfs."""
+    return {"squashfs": " ".join((*_ALWAYS, *COMPRESSION)), "mksquashfs": _version()}
