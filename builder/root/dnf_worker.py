@@ -38,6 +38,8 @@ def main() -> None:
         emit("error", kind="unknown", packages=sorted(error.no_match_pkg_specs),
              groups=sorted(error.no_match_group_specs), near=getattr(error, "near", []),
              text=str(error).strip())
+    except NotOnTopError as error:
+        emit("error", kind="not-on-top", text=str(error))
     except ModuleError as error:
         emit("error", kind="module", specs=error.specs, known=error.known, text=error.text)
     except dnf.exceptions.CompsError as error:
@@ -82,12 +84,46 @@ def install(request: dict[str, Any]) -> dict[str, Any]:
     chosen = _chosen(base)
     if chosen != request["expected"]:
         raise dnf.exceptions.Error("the repositories changed since the plan was made; run again")
+    return _carry_out(base, request["root"])
+
+
+def add(request: dict[str, Any]) -> dict[str, Any]:
+    """Install the packages that the plan names on top of those that the root has, and no others."""
+    base = _opened(request, root=request["root"], on_top=True)
+    base.conf.install_weak_deps = False  # what the plan names has them, or they are not wanted
+    for row in request["expected"]:
+        base.install(_exactly(row), strict=True)
+    base.resolve()
+    expected = {row["location"] for row in request["expected"]}
+    surplus = [row["name"] for row in _chosen(base) if row["location"] not in expected]
+    gone = sorted(str(package) for package in base.transaction.remove_set)
+    if surplus or gone:
+        raise NotOnTopError(surplus, gone)
+    return _carry_out(base, request["root"])
+
+
+class NotOnTopError(Exception):
+    """The tree is not the one that the plan adds to: more is needed, or something must go."""
+
+    def __init__(self, surplus: list[str], gone: list[str]) -> None:
+        super().__init__("; ".join(
+            f"{verb} {', '.join(names)}" for verb, names in
+            (("they need", surplus), ("this would have to go:", gone)) if names))
+
+
+def _exactly(row: dict[str, Any]) -> str:
+    """Return the spec that means this package and no other build of it."""
+    return "{name}-{epoch}:{version}-{release}.{arch}".format(**row)
+
+
+def _carry_out(base: dnf.Base, root: str) -> dict[str, Any]:
+    """Fetch and install what was chosen, and leave whole databases."""
     display = _Transaction()
     base.download_packages(list(base.transaction.install_set))
     base.do_transaction(display=display)
     base.close()
     del base
-    _settle_databases(request["root"])
+    _settle_databases(root)
     return {"problems": display.problems}
 
 
@@ -103,7 +139,11 @@ def _settle_databases(root: str) -> None:
         connection.close()
 
 
-def _opened(request: dict[str, Any], root: str) -> dnf.Base:
+def _opened(request: dict[str, Any], root: str, *, on_top: bool = False) -> dnf.Base:
+    """Return dnf with our settings and the repositories' metadata.
+
+    on_top: what the root's rpm database lists counts as installed.
+    """
     conf = dnf.conf.Conf()  # our own: Base() would ask the host's rpm database for a release
     base = dnf.Base(conf)
     conf.installroot = root
@@ -140,7 +180,7 @@ def _opened(request: dict[str, Any], root: str) -> dnf.Base:
         # The plan has just compared repomd.xml with the mirror's; let dnf follow it.
         repository.metadata_expire = 0 if request["mode"] == "resolve" else -1
         base.repos.add(repository)
-    base.fill_sack(load_system_repo=False)
+    base.fill_sack(load_system_repo=on_top)
     base.read_comps(arch_filter=True)
     return base
 
@@ -166,6 +206,7 @@ def _select(base: dnf.Base, request: dict[str, Any]) -> list[str | None]:
     demanded = [name or one["names"][0] for name, one in
                 zip(required, request["required"], strict=True) if name or not one["if_there"]]
     install = [*request["names"], *demanded]
+    install += [_exactly(row) for row in request["pinned"]]
     install += [f"@{name}" for name in (_environment(base, request), *request["groups"]) if name]
     exclude = [*request["excluded"], *(f"@{name}" for name in request["excluded_groups"])]
     try:
@@ -297,7 +338,7 @@ class _Transaction(dnf.callback.TransactionProgress):  # type: ignore[misc]
         emit("note", text=message)
 
 
-_MODES = {"resolve": resolve, "fetch": fetch, "install": install}
+_MODES = {"resolve": resolve, "fetch": fetch, "install": install, "add": add}
 
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C.UTF-8")

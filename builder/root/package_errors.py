@@ -11,7 +11,8 @@ from host.errors import CcisError, HostError, InputError, RemoteError
 def error_of(event: dict[str, Any], request: Request) -> CcisError:
     """Return the error that an event of dnf's process stands for.
 
-    event: kind is unknown, module, unsolvable, remote or transaction; see builder.root.dnf_worker.
+    event: kind is unknown, module, unsolvable, not-on-top, remote or transaction; see
+    builder.root.dnf_worker.
     """
     kickstart = request.kickstart
     if event["kind"] == "unknown":
@@ -32,6 +33,12 @@ def error_of(event: dict[str, Any], request: Request) -> CcisError:
             where=kickstart.where_of(f"-{filtered[0]}") if filtered else str(kickstart.path),
             why=event["text"], remedy="take the exclusion back" if filtered else None,
         )
+    if event["kind"] == "not-on-top":
+        return InputError(
+            "the target's packages can't go on top of the image's", where=str(kickstart.path),
+            why=event["text"],
+            remedy="keep what they need: a script of the kickstart may have removed it",
+        )
     if event["kind"] == "remote":
         return RemoteError(
             "a repository failed", where=", ".join(s.urls[0] for s in request.snapshots),
@@ -48,7 +55,8 @@ def _unknown(event: dict[str, Any], request: Request) -> InputError:
                 f"no repository has {' or '.join(requirement.names)}",
                 where=requirement.where or str(kickstart.path),
                 why=f"it is added because of this: {requirement.reason}",
-                remedy=f"exclude it in %packages: -{requirement.names[0]}",
+                remedy=requirement.remedy
+                or f"exclude it in %packages: -{requirement.names[0]}",
             )
     groups = [f"@{name.lstrip('@')}" for name in event["groups"]]
     if kickstart.packages.environment and f"@{kickstart.packages.environment}" in groups:

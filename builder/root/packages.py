@@ -22,7 +22,7 @@ from host.run import run
 from images.record import Package
 
 __all__ = [
-    "Choice", "Request", "Resolution", "install", "resolution", "resolve", "rpm_files",
+    "Choice", "Request", "Resolution", "ask_dnf", "install", "resolution", "resolve", "rpm_files",
     "verify_signatures",
 ]
 
@@ -77,7 +77,7 @@ def resolution(request: Request, store: Store) -> Resolution:
     right.
     """
     def fill(folder: Path) -> None:
-        answer = _worker("resolve", request, store)
+        answer = ask_dnf("resolve", request, store)
         (folder / "packages.json").write_text(json.dumps(answer), encoding="utf-8")
 
     entry, _ = store.make(
@@ -112,7 +112,7 @@ def install(
     for folder, mode in (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755)):
         (root / folder).mkdir()
         (root / folder).chmod(mode)
-    answer = _worker(
+    answer = ask_dnf(
         "install", request, store, progress=progress, root=root, epoch=epoch,
         expected=[choice.as_dnf_says() for choice in choices],
     )
@@ -145,7 +145,7 @@ def rpm_files(
             Path(roots[choice.record.repository].removeprefix("file://")) / choice.location
             for choice in choices
         ]
-    answer = _worker("fetch", request, store, progress=progress)
+    answer = ask_dnf("fetch", request, store, progress=progress)
     return [Path(path) for path in answer["files"].values()]
 
 
@@ -173,11 +173,15 @@ def verify_signatures(files: Sequence[Path], key: Path) -> None:
             )
 
 
-def _worker(
+def ask_dnf(
     mode: str, request: Request, store: Store, *, progress: Progress | None = None,
     root: Path | None = None, epoch: int = 0, expected: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Run dnf's process in a sandbox where only the cache and the root can be written."""
+    """Run dnf's process in a sandbox where only the cache and the root can be written.
+
+    mode: what builder.root.dnf_worker is to do; the answer is its result. expected: the rows that
+    it must come to. Raises what builder.root.package_errors makes of its complaints.
+    """
     question = {
         "mode": mode, "root": str(root), "metadata": str(store.metadata),
         "key": str(request.key), "expected": list(expected), **request.selection(),

@@ -20,6 +20,8 @@ class Request:
 
     requirements: what is added by rule (builder.root.requirements).
     files: what is written beside the packages, by path (`repo --install`).
+    pinned: packages that must be among them in just this build: name, epoch, version, release and
+    arch of each (builder.root.packages_on_top).
     """
 
     kickstart: Kickstart
@@ -29,6 +31,7 @@ class Request:
     key: Path
     requirements: Sequence[Requirement] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    pinned: Sequence[Mapping[str, Any]] = ()
 
     def selection(self) -> dict[str, Any]:
         """Return the wish as plain data, for dnf and for digests."""
@@ -49,6 +52,7 @@ class Request:
             "ignore_missing": wish.ignore_missing, "ignore_broken": wish.ignore_broken,
             "version": self.release.version, "arch": self.arch,
             "rpm_database": self.release.rpm_database, "files": dict(self.files),
+            "pinned": [dict(one) for one in self.pinned],
         }
 
     def _groups(self) -> list[GroupRequest]:

@@ -22,12 +22,14 @@ class Requirement:
 
     names: the first of these that a repository has. reason: for the plan.
     if_there: no error when no repository has it. where: the line that asks for it (file:line).
+    remedy: what to do when no repository has it, where excluding it does not help.
     """
 
     names: tuple[str, ...]
     reason: str
     if_there: bool = False
     where: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

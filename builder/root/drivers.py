@@ -1,0 +1,66 @@
+"""Whether the initramfs has the drivers that a target's disk and network need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+
+from builder.root.initramfs import kernels
+from builder.root.tree import Tree
+from host.errors import HostError, InputError, ProgramError
+
+_LISTER = "/usr/bin/lsinitrd"
+
+
+def check_drivers(tree: Tree, drivers: Mapping[str, Sequence[str]]) -> None:
+    """Look for each driver in every kernel's initramfs, or built into that kernel.
+
+    drivers: kernel modules by the file of the target that needs them. Dracut's own lsinitrd(1)
+    reads the finished initramfs, so what a script made of it counts.
+    Raises InputError that names target and driver, HostError when the initramfs can't be read.
+    """
+    wanted = {name for names in drivers.values() for name in names}
+    if not wanted:
+        return
+    for version in kernels(tree):
+        there = builtin_modules(tree, version) | initramfs_modules(tree, version)
+        for where, names in drivers.items():
+            missing = [name for name in names if plain(name) not in there]
+            if missing:
+                raise InputError(
+                    f"the initramfs lacks {', '.join(missing)}, without which it does not start "
+                    "there", where=where, why=f"/boot/initramfs-{version}.img",
+                    remedy="the kickstart's dracut configuration must bring it (add_drivers+=), "
+                    "or the kernel has no such module",
+                )
+
+
+def initramfs_modules(tree: Tree, version: str) -> set[str]:
+    """Return the names of the modules in the initramfs of a kernel, as plain() spells them."""
+    path = f"/boot/initramfs-{version}.img"
+    if not tree.exists(path):
+        raise InputError("a kernel has no initramfs", where=path,
+                         remedy="keep dracut in %packages, and the file in scripts")
+    if not tree.sandbox.has(_LISTER):
+        raise HostError("the initramfs can't be read: the tree has no lsinitrd", where=path,
+                        remedy="keep dracut in the image")
+    try:
+        listing = tree.run(_LISTER, path)
+    except ProgramError as error:
+        raise HostError("the initramfs can't be read", where=path, why=error.why) from error
+    return _modules(line.rpartition(" ")[2] for line in listing.splitlines())
+
+
+def builtin_modules(tree: Tree, version: str) -> set[str]:
+    """Return the names of what would be modules, had it not been built into the kernel."""
+    return _modules(tree.read(f"/usr/lib/modules/{version}/modules.builtin").splitlines())
+
+
+def plain(name: str) -> str:
+    """Return a module's name as the kernel says it: with _, whatever the file is called."""
+    return name.replace("-", "_")
+
+
+def _modules(paths: Iterable[str]) -> set[str]:
+    names = [PurePath(path.strip()).name for path in paths]
+    return {plain(name.partition(".ko")[0]) for name in names if ".ko" in name}

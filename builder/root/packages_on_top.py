@@ -1,0 +1,68 @@
+"""A target's packages: those that the shared tree lacks, installed on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from builder.root.packages import (
+    Choice,
+    Request,
+    ask_dnf,
+    resolution,
+    rpm_files,
+    verify_signatures,
+)
+from builder.root.requirements import Requirement
+from builder.store import Store
+from host.progress import Progress
+
+
+def request_on_top(
+    request: Request, choices: Sequence[Choice], names: Sequence[str], where: str,
+) -> Request:
+    """Return the wish for a target's packages beside those that were chosen without it.
+
+    What was chosen stays as it is, build for build, so that the tree below can be shared.
+    names: of packages, as a layer lists them. where: the target's file, for errors.
+    """
+    remedy = "correct `layer: packages:` of the target, or build a release that has it"
+    wanted = [Requirement((name,), "the target's layer asks for it", where=where, remedy=remedy)
+              for name in names]
+    pinned = [{key: getattr(choice.record, key)
+               for key in ("name", "epoch", "version", "release", "arch")} for choice in choices]
+    return replace(request, requirements=(*request.requirements, *wanted), pinned=pinned)
+
+
+def resolve_on_top(
+    request: Request, choices: Sequence[Choice], store: Store,
+) -> list[Choice]:
+    """Return what a target's packages come to beyond `choices`, in dnf's order.
+
+    request: of request_on_top(). The answer is kept, as that of packages.resolution().
+    Raises what that raises: InputError for a package that no repository has or that %packages
+    excludes, RemoteError for repositories.
+    """
+    there = {choice.location for choice in choices}
+    return [choice for choice in resolution(request, store).choices
+            if choice.location not in there]
+
+
+def install_on_top(
+    request: Request, extra: Sequence[Choice], root: Path, store: Store, epoch: int,
+    progress: Progress,
+) -> list[str]:
+    """Install packages into a tree that has its own and return what scriptlets complained of.
+
+    request, extra: of request_on_top() and resolve_on_top(). root: a view that can be written.
+    Digest and signature of each RPM are checked first, with the release's key.
+    Raises RemoteError for a bad one; InputError, before anything is changed, when the tree has
+    no longer what the plan relies on, because a script removed a package that these need.
+    """
+    verify_signatures(rpm_files(request, extra, store, progress), request.key)
+    answer = ask_dnf(
+        "add", request, store, progress=progress, root=root, epoch=epoch,
+        expected=[choice.as_dnf_says() for choice in extra],
+    )
+    return [str(problem) for problem in answer["problems"]]
