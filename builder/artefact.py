@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,11 +13,17 @@ DISK, TREE = "disk", "tree"
 """What a format may be made from, beside another format: the raw disk image, the root tree."""
 
 
+NAMING = ("title", "image", "flavour")
+CONTENT = ("kickstart", "packages", "comps")
+
+
 @dataclass(frozen=True)
 class About:
     """What an artefact may say of itself: of the image, nothing of the night of its build.
 
-    Whatever stands here is part of the artefact's identity; so a rebuild costs nothing.
+    Whatever a format sees of it is part of its artefact's identity; so a rebuild costs nothing.
+    What is under NAMING and CONTENT only those see that say so with `uses`: images with the same
+    disk and other names share all that does not tell their name.
     title: such as "CentOS Stream 10 GenericCloud". distribution: such as CentOS-Stream.
     epoch: SOURCE_DATE_EPOCH, the only time that may get into an artefact.
     disk_size_bytes: the virtual size of the disk, 0 for an image without one.
@@ -36,6 +42,12 @@ class About:
     kickstart: Mapping[str, str] = field(default_factory=dict)
     packages: Sequence[Path] = ()
     comps: Sequence[Path] = ()
+
+    def only(self, uses: Sequence[str]) -> About:
+        """Return it without what a format does not use."""
+        blank = About("", "", "", "", "", "", 0)
+        return replace(self, **{name: getattr(blank, name)
+                                for name in (*NAMING, *CONTENT) if name not in uses})
 
     @property
     def slug(self) -> str:
@@ -57,6 +69,10 @@ class Format(Protocol):
     @property
     def source(self) -> str:
         """What it is made from: "disk", "tree", or the name of another format."""
+
+    @property
+    def uses(self) -> Sequence[str]:
+        """The fields of NAMING and CONTENT that it needs; the others are empty for it."""
 
     def make(self, source: Path, folder: Path, about: About, progress: Progress) -> None:
         """Write the artefact's files into an empty folder.

@@ -8,65 +8,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import rpm
 
+from builder.artefact import About
 from builder.disk.engine import Engine, choose
 from builder.disk.layout import Layout
-from builder.formats import get as get_format
 from builder.kickstart import registry
-from builder.kickstart.layout import layout_of
+from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import Kickstart, read, read_pre
+from builder.options import Options
+from builder.plan_steps import all_steps, packages_step
 from builder.root.origins import origins
 from builder.root.packages import Choice, Request, resolution
-from builder.root.pre import CODE as SCRIPTS
+from builder.root.packages_on_top import request_on_top, resolve_on_top
 from builder.root.pre import PreResult, run_pre
 from builder.root.repositories import snapshots, trusted_key
 from builder.root.requirements import requirements
-from builder.steps import Step, code_digest, digest_of
+from builder.steps import Step, digest_of
 from builder.store import Store
 from host.errors import HostError, InputError
-from images.image import Image
-from images.release import Release
+from images import catalogue
 from specs.model import Rule
 from specs.model import load as load_spec
 
-_SANDBOX = ("builder/root/sandbox.py", "builder/root/filters.py", "builder/root/tree.py",
-            "host/run.py")
-_READING = tuple(f"builder/kickstart/{name}" for name in (
-    "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",
-    "registry.py"))
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a build is asked for.
-
-    rehearsal: the folder of the rehearsal distribution, for releases that are made of it.
-    formats: None means those of the image.
-    """
-
-    image: Image
-    kickstart: Path
-    release: Release
-    arch: str
-    engine: Literal["auto", "direct", "guestfs"] = "auto"
-    formats: Sequence[str] | None = None
-    rehearsal: Path | None = None
-
-    @property
-    def wanted_formats(self) -> list[str]:
-        """The artefacts to be made."""
-        return list(self.formats or self.image.formats)
+_NOMINAL_DISK_BYTES = 10 << 30
+"""What scripts and storage lines of an image without a disk may take for its size."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that a build needs to know; label: what it is of, in three words.
 
+    engine: what makes the disk; None: the image has none, and `layout` is only what scripts see.
+    about: what artefacts may say of themselves.
     added: packages that are there by rule, not by name, each with the reason.
     notes: what a person must be told, each with its place (file:line).
+    more: what the targets' packages are asked for with, None when they add none.
+    extra: those packages, which come on top of `choices`.
     pre: what the %pre scripts left, None when there are none.
     """
 
@@ -77,19 +56,32 @@ class Plan:
     choices: list[Choice]
     epoch: int
     layout: Layout
-    engine: Engine
+    engine: Engine | None
     engine_reason: str
     rules: list[Rule]
     steps: dict[str, Step]
+    about: About
     tools: dict[str, str] = field(default_factory=dict)
     added: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     pre: PreResult | None = None
+    more: Request | None = None
+    extra: list[Choice] = field(default_factory=list)
+
+    @property
+    def packages(self) -> list[Choice]:
+        """Everything that is installed from repositories."""
+        return [*self.choices, *self.extra]
 
     @property
     def digest(self) -> str:
         """The identity of the whole build."""
         return digest_of([step.digest for step in self.steps.values()])
+
+    @property
+    def base(self) -> Step:
+        """The step that all artefacts start from: the disk, or the tree of an image without one."""
+        return self.steps["disk" if self.engine else "seal"]
 
 
 def make(options: Options, store: Store) -> Plan:
@@ -100,6 +92,7 @@ def make(options: Options, store: Store) -> Plan:
     Raises InputError for whatever is wrong in kickstart, YAML or options, RemoteError when the
     repositories can't be asked, HostError when this host can't run the chosen engine.
     """
+    options.check()
     release, arch = options.release, options.arch
     if arch not in release.architectures:
         raise InputError(f"{release.name} has no {arch}",
@@ -115,24 +108,55 @@ def make(options: Options, store: Store) -> Plan:
     key = trusted_key(release, variables, store.root / "keys")
     request = Request(kickstart, release, arch, snapshots(origin.sources), key,
                       files=origin.files)
-    layout = layout_of(kickstart, options.image.disk_size_bytes, release,
-                       seed=f"{options.image.name} {request.digest()}",
-                       existing=pre.table if pre else None, arch=arch)
-    request = replace(request, requirements=requirements(kickstart, layout, arch))
+    layout = layout_of(kickstart, options.image.disk_size_bytes or _NOMINAL_DISK_BYTES, release,
+                       seed=request.digest(), existing=pre.table if pre else None, arch=arch,
+                       is_needed=options.has_disk)
+    booted = layout if options.has_disk else without_partitions(layout)
+    request = replace(request, requirements=requirements(kickstart, booted, arch))
     resolved = resolution(request, store)
     choices = resolved.choices
     epoch = _source_date(choices)
-    packages = _packages_step(request, choices, epoch)
-    engine, reason = choose(options.engine, layout)
-    rules = load_spec(options.image.spec).sealed(arch=arch, image_format="raw", shape="disk")
+    tools = {"rpm": rpm.__version__, "dnf": _dnf_version()}
+    packages = packages_step(request, choices, epoch, " ".join(tools.values()))
+    engine, reason = (choose(options.engine, layout) if options.has_disk
+                      else (None, "a container has none"))
+    image = options.image
+    rules = load_spec(image.spec).sealed(arch=arch, image_format="raw", shape=image.shape)
+    about = _about(options, kickstart, epoch)
+    more = _more(options, request, choices)
+    extra = resolve_on_top(more, choices, store) if more else []
     return Plan(
         options=options, label=f"{options.image.name} {release.name} {arch}",
         kickstart=kickstart, request=request, choices=choices, epoch=epoch, layout=layout,
-        engine=engine, engine_reason=reason, rules=rules,
-        steps=_steps(packages, kickstart, options, layout, engine, rules, pre),
-        tools={"rpm": rpm.__version__, "dnf": _dnf_version(), **engine.identity()},
-        added=resolved.added, pre=pre,
-        notes=[*_strays(kickstart), *origin.notes, *resolved.absent, *layout.notes],
+        engine=engine, engine_reason=reason, rules=rules, about=about,
+        steps=all_steps(packages, kickstart, options, layout, engine, rules, pre, extra,
+                        about),
+        tools={**tools, **(engine.identity() if engine else {})},
+        added=resolved.added, pre=pre, more=more, extra=extra,
+        notes=[*_strays(kickstart), *origin.notes, *resolved.absent,
+               *(layout.notes if engine else ())],
+    )
+
+
+def _more(options: Options, request: Request, choices: Sequence[Choice]) -> Request | None:
+    if not options.layer.packages:
+        return None
+    where = str(catalogue.target_file(options.targets[0].name))
+    return request_on_top(request, choices, options.layer.packages, where)
+
+
+def _about(options: Options, kickstart: Kickstart, epoch: int) -> About:
+    image, release = options.image, options.release
+    folder = kickstart.path.parent
+    texts = {str(Path(name).relative_to(folder)) if Path(name).is_relative_to(folder) else name:
+             text for name, text in kickstart.sources.items()}
+    main = kickstart.path.name
+    return About(
+        title=f"{release.title.removesuffix(' (rehearsal)')} {options.flavour}",
+        image=image.name, flavour=options.flavour, distribution=release.distribution,
+        version=release.version, arch=options.arch, epoch=epoch,
+        disk_size_bytes=image.disk_size_bytes,
+        kickstart={main: texts[main], **texts},
     )
 
 
@@ -146,7 +170,8 @@ def _before(options: Options, store: Store) -> PreResult | None:
     if not scripts:
         return None
     image = options.image
-    return run_pre(scripts, image.disk_size_bytes, image.installer_arguments, store)
+    return run_pre(scripts, image.disk_size_bytes or _NOMINAL_DISK_BYTES,
+                   image.installer_arguments, store)
 
 
 def explain(plan: Plan, store: Store) -> list[dict[str, object]]:
@@ -190,92 +215,6 @@ def _source_date(choices: Sequence[Choice]) -> int:
             raise InputError("SOURCE_DATE_EPOCH is no number of seconds", why=repr(given))
         return int(given)
     return max((choice.build_time for choice in choices), default=1)
-
-
-def _packages_step(request: Request, choices: Sequence[Choice], epoch: int) -> Step:
-    return Step("packages", {
-        "packages": digest_of([choice.as_dnf_says() for choice in choices]),
-        "package options": digest_of(request.selection()),
-        "signing key": request.key.stem,
-        "source date": str(epoch),
-        "rpm and dnf": f"{rpm.__version__} {_dnf_version()}",
-        "code": code_digest(
-            "builder/root/packages.py", "builder/root/dnf_worker.py", "builder/root/nosync.py",
-            "builder/root/labels.py", "builder/root/initramfs.py", *_SANDBOX,
-        ),
-    })
-
-
-def _steps(
-    packages: Step, kickstart: Kickstart, options: Options, layout: Layout, engine: Engine,
-    rules: Sequence[Rule], pre: PreResult | None,
-) -> dict[str, Step]:
-    plain_layout = digest_of(layout.model_dump(mode="json"))
-    before = _pre_install_step(kickstart, options, layout, pre)
-    settings = Step("settings", {
-        **({before.name: before.digest} if before else {}),
-        "commands": digest_of([(c.name, c.words) for c in kickstart.commands]),
-        "add-ons": digest_of([(a.words, a.name, a.lines) for a in kickstart.addons]),
-        "layout": plain_layout,
-        "certificates": digest_of([
-            (c.filename, c.folder, c.kind, c.text) for c in kickstart.certificates]),
-        "code": code_digest("builder/root/settings.py", *_READING, "builder/root/bootloader.py",
-                            "builder/disk/fstab.py", "builder/disk/ancestry.py", *_SANDBOX),
-    }, packages)
-    initramfs = Step("initramfs", {
-        "code": code_digest("builder/root/initramfs.py", *_SANDBOX),
-    }, settings)
-    bootloader = Step("bootloader", {
-        "layout": plain_layout,
-        "code": code_digest("builder/root/bootloader.py", "builder/root/grub_probe.py",
-                            "builder/disk/ancestry.py", *_SANDBOX),
-    }, initramfs)
-    scripts = Step("scripts", {
-        "%post": digest_of([s.identity for s in kickstart.scripts_of("%post", "%onerror")]),
-        "network": str(options.image.network_in_post),
-        "layout": plain_layout,
-        "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
-        "code": code_digest(
-            "builder/root/scripts.py", "builder/root/disk_of_scripts.py",
-            "builder/root/tree_shims.py", "builder/root/bootloader.py",
-            "builder/root/grub_probe.py", "builder/disk/table.py", *SCRIPTS),
-    }, bootloader)
-    seal = Step("seal", {
-        "rules": digest_of([rule.model_dump(mode="json") for rule in rules]),
-        "code": code_digest("builder/root/seal.py", "builder/root/labels.py",
-                            "builder/root/installed.py", "specs"),
-    }, scripts)
-    disk = Step("disk", {
-        "layout": plain_layout,
-        "passphrases": digest_of(list(layout.secrets())),
-        "engine": digest_of([engine.name, engine.identity()]),
-        "code": code_digest("builder/disk", "host/mounts.py"),
-    }, seal)
-    first = (before,) if before else ()
-    steps = {s.name: s for s in (
-        *first, packages, settings, initramfs, bootloader, scripts, seal, disk)}
-    for name in options.wanted_formats:
-        artefact = get_format(name)
-        steps[name] = Step(name, {
-            "format": digest_of(artefact.identity()), "code": code_digest("builder/formats"),
-        }, disk)
-    return steps
-
-
-def _pre_install_step(
-    kickstart: Kickstart, options: Options, layout: Layout, pre: PreResult | None,
-) -> Step | None:
-    """Return the step of %pre-install, None without such scripts."""
-    scripts = kickstart.scripts_of("%pre-install")
-    if not scripts:
-        return None
-    return Step("pre-install", {
-        "%pre-install": digest_of([s.identity for s in scripts]),
-        "layout": digest_of(layout.model_dump(mode="json")),
-        "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
-        "code": code_digest("builder/root/scripts.py", "builder/root/disk_of_scripts.py",
-                            "builder/disk/table.py", *SCRIPTS),
-    })
 
 
 def _dnf_version() -> str:

@@ -12,9 +12,10 @@ from host.errors import InputError
 from host.progress import Progress
 
 if TYPE_CHECKING:
-    from builder.plan import Options
+    from builder.options import Options
     from images.image import Image
     from images.release import Release
+    from images.target import Target
 
 Engine = Literal["auto", "direct", "guestfs"]
 
@@ -28,8 +29,12 @@ KickstartOption = Annotated[
 ReleaseOption = Annotated[str, typer.Option(help="The release; see `ccis list`.")]
 ArchOption = Annotated[str, typer.Option(help="The architecture.")]
 FormatOption = Annotated[
-    list[str] | None, typer.Option("--format", metavar="FORMAT", help="Make this artefact alone; "
-                                   "may be repeated.  [default: those of the image]"),
+    list[str] | None, typer.Option("--format", metavar="FORMAT,...", help="Make these artefacts "
+                                   "alone; see `ccis list`.  [default: those of the image]"),
+]
+TargetOption = Annotated[
+    list[str] | None, typer.Option("--target", metavar="TARGET,...", help="Make what these "
+                                   "destinations take, or `all`; see `ccis list`."),
 ]
 EngineOption = Annotated[Engine, typer.Option(help="How the disk is made.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
@@ -42,38 +47,86 @@ _KICKSTART_DISK = "10 GiB"
 def options_of(
     images: list[str] | None, kickstart: Path | None, release_name: str, arch: str,
     formats: list[str] | None, engine: Engine, progress: Progress,
+    targets: list[str] | None = None,
 ) -> list[Options]:
     """Return what is to be built; a rehearsal release is made first if it is not there.
 
     A kickstart beside one image takes the place of that image's own; alone it is an image.
+    Targets without an image stand for the images that are theirs; with images, each image is made
+    for each of them, once for those that want the same of it.
     Raises InputError for unknown names, for nothing to build, and for a kickstart beside several
     images.
     """
     from builder import formats as known_formats
-    from builder.plan import Options
+    from builder.options import Options
     from images import catalogue
 
-    if not images and kickstart is None:
+    wanted_formats, wanted = _words(formats), _words(targets)
+    if not images and kickstart is None and not wanted:
         raise InputError("nothing to build", where="the command line",
-                         remedy="name images (see `ccis list`) or give --kickstart FILE")
+                         remedy="name images or --target (see `ccis list`), "
+                                "or give --kickstart FILE")
     if kickstart is not None and len(images or []) > 1:
         raise InputError("one kickstart can't be that of several images", where="--kickstart",
                          remedy="name one image, or none")
-    for name in formats or []:
+    for name in wanted_formats:
         known_formats.get(name)
     release = catalogue.release(release_name)
-    chosen: list[tuple[Image, Path]]
-    found = [catalogue.image(name) for name in images or []]
-    if kickstart is not None:
-        chosen = [(found[0] if found else _image_of(kickstart), kickstart)]
+    wishes = [catalogue.target(name)
+              for name in (catalogue.target_names() if "all" in wanted else wanted)]
+    chosen: list[tuple[Image, list[Target]]]
+    if images or kickstart is not None:
+        found = ([catalogue.image(name) for name in images or []]
+                 or [_image_of(kickstart) for kickstart in [kickstart] if kickstart])
+        chosen = [pair for image in found for pair in _for_targets(image, wishes)]
     else:
-        chosen = [(image, catalogue.kickstart_of(image)) for image in found]
+        chosen = _images_for(wishes)
     rehearsal = _rehearsal(release, progress)
     return [
-        Options(image=image, kickstart=path, release=release, arch=arch, engine=engine,
-                formats=formats or None, rehearsal=rehearsal)
-        for image, path in chosen
+        Options(image=image, kickstart=kickstart or catalogue.kickstart_of(image),
+                release=release, arch=arch, engine=engine, targets=tuple(group),
+                formats=tuple(wanted_formats), rehearsal=rehearsal)
+        for image, group in chosen
     ]
+
+
+def _words(values: list[str] | None) -> list[str]:
+    """Return the words of a repeatable option whose values may be lists: `--target a,b`."""
+    return [word for value in values or [] for word in value.replace(",", " ").split()]
+
+
+def _for_targets(image: Image, wishes: list[Target]) -> list[tuple[Image, list[Target]]]:
+    """Return the image once for each different content that the targets want of it."""
+    from images import catalogue
+
+    if not wishes:
+        return [(image, catalogue.targets_of(image))]
+    groups: list[list[Target]] = []
+    for wish in wishes:
+        same = next((group for group in groups if group[0].layer == wish.layer), None)
+        if same is None:
+            groups.append([wish])
+        else:
+            same.append(wish)
+    return [(image, group) for group in groups]
+
+
+def _images_for(wishes: list[Target]) -> list[tuple[Image, list[Target]]]:
+    """Return the images that are the targets' own."""
+    from images import catalogue
+
+    names = {wish.name for wish in wishes}
+    found = []
+    for name in catalogue.image_names():
+        own = [target for target in catalogue.targets_of(catalogue.image(name))
+               if target.name in names]
+        if own:
+            found.append((catalogue.image(name), own))
+    served = {target.name for _, group in found for target in group}
+    if missing := sorted(names - served):
+        raise InputError(f"no image is made for {missing[0]}", where="--target",
+                         remedy=f"name one: ccis build IMAGE --target {missing[0]}")
+    return found
 
 
 def _image_of(kickstart: Path) -> Image:

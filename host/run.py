@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from host import cost
 from host.errors import HostError, ProgramError
 
 log = logging.getLogger("ccis.run")
 
 TAIL_LINES = 30
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def run(
         )
     except FileNotFoundError as error:
         raise _missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
+    _running.add(process)
     captured: tuple[list[str], list[str]] = ([], [])
     readers = [
         threading.Thread(target=_drain, args=(pipe, into, tail, on_line, logged), daemon=True)
@@ -88,14 +92,15 @@ def run(
     try:
         if stdin is not None and process.stdin is not None:
             _feed(process.stdin, stdin)
-        status = process.wait(timeout_s)
-    except subprocess.TimeoutExpired as error:
+        status = _wait(process, timeout_s)
+    except TimeoutError as error:
         raise HostError(
             f"{words[0]} did not end within {timeout_s:.0f} s", why="; ".join(list(tail)[-4:]),
         ) from error
     finally:
         if process.poll() is None:
             kill_group(process)
+        _running.discard(process)
         for reader in readers:
             reader.join(timeout=5)
     if status == 127 and any(f"setpriv: failed to execute {words[0]}" in line for line in tail):
@@ -105,11 +110,37 @@ def run(
     return Completed(status, "".join(captured[0]), "".join(captured[1]))
 
 
+def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
+    """Reap a program and count its processor time, which subprocess does not tell."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+            raise TimeoutError
+    finally:
+        os.close(descriptor)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    cost.add(usage.ru_utime + usage.ru_stime)
+    return process.returncode
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a program started in a session of its own, with all its children, and reap it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def kill_all() -> None:
+    """Kill every program that run() has going, in whatever thread: the work has failed elsewhere.
+
+    The threads that wait for one get a ProgramError and clean up as after any failure.
+    """
+    for process in tuple(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _missing(program: str) -> HostError:

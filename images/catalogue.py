@@ -1,4 +1,4 @@
-"""The catalogue: finds images, releases and kickstarts by name."""
+"""The catalogue: finds images, releases, targets and kickstarts by name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from host.errors import InputError
 from host.yaml_files import load
 from images.image import Image
 from images.release import Release
+from images.target import Target
 
-Named = TypeVar("Named", Image, Release)
+Named = TypeVar("Named", Image, Release, Target)
 
 HERE = Path(__file__).parent
 KICKSTARTS = HERE.parent / "kickstarts"
@@ -25,6 +26,11 @@ def image_names() -> list[str]:
 def release_names() -> list[str]:
     """Return the names of all releases, sorted."""
     return sorted(path.stem for path in (HERE / "releases").glob("*.yaml"))
+
+
+def target_names() -> list[str]:
+    """Return the names of all targets, sorted."""
+    return sorted(path.stem for path in (HERE / "targets").glob("*.yaml"))
 
 
 def image(name: str) -> Image:
@@ -41,6 +47,34 @@ def release(name: str) -> Release:
     if name not in release_names():
         raise unknown("release", name, release_names())
     return _named(load(path, Release), path)
+
+
+def target(name: str) -> Target:
+    """Return a target by its name; raises InputError if there is none or its file is wrong."""
+    if name not in target_names():
+        raise unknown("target", name, target_names())
+    return _named(load(target_file(name), Target), target_file(name))
+
+
+def target_file(name: str) -> Path:
+    """Return the file that describes a target, for messages about it."""
+    return HERE / "targets" / f"{name}.yaml"
+
+
+def targets_of(chosen: Image) -> list[Target]:
+    """Return the targets that an image is the flavour of.
+
+    Raises InputError when they want different things of the tree, which can only be one.
+    """
+    found = [target(name) for name in chosen.targets]
+    for other in found[1:]:
+        if other.layer != found[0].layer:
+            raise InputError(
+                f"its targets {found[0].name} and {other.name} have different layers",
+                where=str(HERE / f"{chosen.name}.yaml"),
+                remedy="give each an image of its own: it is one file, and they share the tree",
+            )
+    return found
 
 
 def kickstart_of(chosen: Image) -> Path:

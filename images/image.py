@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
@@ -21,8 +23,11 @@ class Image(BaseModel):
     name: how the command line calls it, equal to the file's name.
     flavour: the word in the published file names, such as GenericCloud.
     kickstart: a file in kickstarts/, the same one for every release.
-    disk_size: the virtual size of the disk, such as "10 GiB".
-    formats: the artefacts that a build makes unless told otherwise.
+    shape: disk, with partitions, kernel and boot loader; container, a root tree and nothing else.
+    disk_size: the virtual size of the disk, such as "10 GiB"; a container has none.
+    targets: the destinations that this image is the flavour of; what they change in the tree
+    (their layer) is the same for all of them.
+    formats: the artefacts that a build makes unless told otherwise; empty: those of the targets.
     spec: a file in specs/, without its ending.
     network_in_post: whether %post may use the network, which is then the host's own with all its
     sockets; off unless the image needs it.
@@ -36,19 +41,32 @@ class Image(BaseModel):
     flavour: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     summary: str
     kickstart: str
-    disk_size: str
-    formats: list[str] = Field(min_length=1)
+    shape: Literal["disk", "container"] = "disk"
+    disk_size: str | None = None
+    targets: list[str] = []
+    formats: list[str] = []
     spec: str = "baseline"
     network_in_post: bool = False
     installer_arguments: str = Field(default="", pattern=r"^[^\n]*$")
 
     @field_validator("disk_size")
     @classmethod
-    def _is_a_size(cls, value: str) -> str:
-        parse_size(value)
+    def _is_a_size(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_size(value)
         return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.shape == "disk" and self.disk_size is None:
+            raise ValueError("disk_size is missing, which only a container does without")
+        if self.shape == "container" and self.disk_size is not None:
+            raise ValueError("disk_size: a container has no disk")
+        if not self.formats and not self.targets:
+            raise ValueError("neither formats nor targets: there is nothing to make")
+        return self
 
     @property
     def disk_size_bytes(self) -> int:
-        """The virtual size of the disk."""
-        return parse_size(self.disk_size)
+        """The virtual size of the disk, 0 without one."""
+        return parse_size(self.disk_size) if self.disk_size else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -37,7 +37,10 @@ class Package(BaseModel):
 
 
 class Artefact(BaseModel):
-    """One file of a build. virtual_size_bytes: the disk that a guest sees; None: not a disk."""
+    """One file of a build; a format may have several. Its cost stands at the step of its format.
+
+    virtual_size_bytes: the disk that a guest sees; None: not a disk.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,14 +52,35 @@ class Artefact(BaseModel):
 
 
 class StepRecord(BaseModel):
-    """One step of a build: its identity, whether the store had it, and the time it took."""
+    """One step of a build: its identity, what it started from, and what it cost.
+
+    after: the step whose result it started from; several formats with the same share it.
+    cached: the store had its result. shared_with: other builds of the same run that it was made
+    for as well, once for all. duration_s, cpu_s: the time it took, and that of all processors;
+    0 when it was made before this run.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     digest: str
+    after: str | None = None
     cached: bool
+    shared_with: list[str] = []
     duration_s: float
+    cpu_s: float = 0.0
+
+
+class TargetRecord(BaseModel):
+    """What a destination gets of a build, and the metadata that travels with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    files: list[str]
+    documents: list[str] = []
+    properties: dict[str, Any] = {}
 
 
 class RepositoryRecord(BaseModel):
@@ -75,6 +99,7 @@ class BuildRecord(BaseModel):
     name: the artefacts' common name, such as CentOS-Stream-GenericCloud-10-20261121.0.x86_64.
     build_id: YYYYMMDD.R, the part of the name that changes every night.
     public_path: the folder in the release tree, below its root.
+    engine: what made the disk; None: there is none.
     digest: the identity of the whole build.
     """
 
@@ -91,7 +116,7 @@ class BuildRecord(BaseModel):
     build_id: str
     public_path: str
     spec: str
-    engine: Literal["direct", "guestfs"]
+    engine: Literal["direct", "guestfs"] | None
     engine_reason: str
     kickstart: str
     kickstart_sha256: str
@@ -100,6 +125,7 @@ class BuildRecord(BaseModel):
     repositories: list[RepositoryRecord]
     packages: list[Package]
     artefacts: list[Artefact]
+    targets: list[TargetRecord] = []
     steps: list[StepRecord]
     tools: dict[str, str]
 

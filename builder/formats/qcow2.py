@@ -11,6 +11,7 @@ from host.progress import Progress
 name = "qcow2"
 title = "qcow2 compressed with zstd: QEMU 5.1 and later, OpenStack, oVirt, KVM"
 source = DISK
+uses = ()
 
 # QEMU reads zstd since 5.1 (2020), every CentOS since 8.4; zlib takes six times as long.
 _OPTIONS = "compression_type=zstd"

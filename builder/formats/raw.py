@@ -11,6 +11,7 @@ from host.progress import Progress
 name = "raw"
 title = "the disk, byte for byte, with holes: whatever reads a disk"
 source = DISK
+uses = ()
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

@@ -17,18 +17,24 @@ from images.release import Release
 
 def layout_of(
     kickstart: Kickstart, disk_size_bytes: int, release: Release, seed: str,
-    existing: DiskTable | None = None, *, arch: str = "x86_64",
+    existing: DiskTable | None = None, *, arch: str = "x86_64", is_needed: bool = True,
 ) -> Layout:
     """Return the disk's layout as the kickstart's storage commands ask for it.
 
     seed: what every UUID of the disk derives from.
     existing: the partition table that %pre left on the disk, None when it left none.
     arch: what autopart and reqpart make boot partitions for.
+    is_needed: whether there is to be a disk; if not, a kickstart may do without partitions, and
+    the layout is what its scripts find.
 
     Layout.notes says what of the kickstart has no effect. Raises InputError, with file and line,
     for a kickstart without partitions, or with some that do not fit or can't be made.
     """
     if not kickstart.find(*COMMANDS, "autopart"):
+        if not is_needed:
+            whole = PartitionRequest(mountpoint="/", fstype="ext4", size_mib=1024, grow=True,
+                                     where=str(kickstart.path))
+            return plan_layout(StorageRequest(partitions=(whole,)), disk_size_bytes, "gpt", seed)
         raise InputError(
             "the kickstart has no partitions", where=str(kickstart.path),
             remedy="add `part` lines, such as: part / --fstype=xfs --size=2048 --grow",
@@ -51,6 +57,12 @@ def layout_of(
         if part.number is not None and (part.grow or part.size_mib or part.maxsize_mib)
     ]
     return layout.model_copy(update={"notes": (*notes, *layout.notes)})
+
+
+def without_partitions(layout: Layout) -> Layout:
+    """Return the layout of no disk: a root tree alone needs no boot loader, tools and mounts."""
+    return layout.model_copy(update={
+        "table": "gpt", "partitions": (), "stack": (), "volumes": (), "notes": ()})
 
 
 def _together(chosen: StorageRequest, own: StorageRequest) -> StorageRequest:

@@ -39,8 +39,8 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     """Write /etc/default/grub and /etc/kernel/cmdline as Anaconda does for `bootloader`.
 
     --append goes on the kernel's command line, --timeout is the menu's; --location=none or
-    --disabled writes nothing. The kdump add-on reserves its memory there. A serial console among
-    the arguments gets GRUB's own menu, too.
+    --disabled writes nothing. Without partitions there is no root to name. The kdump add-on
+    reserves its memory there. A serial console among the arguments gets GRUB's own menu, too.
     """
     command = boot_loader(kickstart)
     if command is None:
@@ -60,7 +60,8 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
         "GRUB_ENABLE_BLSCFG=true",
     ]
     tree.write("/etc/default/grub", "\n".join(lines) + "\n")
-    tree.write("/etc/kernel/cmdline", f"{kernel_options(layout, appended)}\n")
+    if layout.partitions:
+        tree.write("/etc/kernel/cmdline", f"{kernel_options(layout, appended)}\n")
 
 
 def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from builder.kickstart.layout import without_partitions
 from builder.plan import Plan
-from builder.root import bootloader, initramfs, installed, labels, packages, scripts, seal, settings
+from builder.root import (
+    bootloader,
+    canonical,
+    drivers,
+    initramfs,
+    installed,
+    labels,
+    packages,
+    scripts,
+    seal,
+    settings,
+)
+from builder.root.adapt import adapt
+from builder.root.packages_on_top import install_on_top
 from builder.root.pre import ROOT
 from builder.root.sandbox import Sandbox
 from builder.root.tree import Tree
+from builder.steps import digest_of
 from builder.store import Store
 from host.mounts import overlay
 from host.progress import Progress
+from images import catalogue
 
 LAYER = "layer"
-_ROOT_STEPS = ("pre-install", "packages", "settings", "initramfs", "bootloader", "scripts", "seal")
+_ROOT_STEPS = ("pre-install", "packages", "settings", "initramfs", "bootloader", "scripts",
+               "target", "seal")
 
 Action = Callable[[Tree], None]
 
@@ -29,10 +47,11 @@ def root_steps(plan: Plan) -> list[str]:
 def fill_pre_install(plan: Plan, store: Store, folder: Path, progress: Progress) -> None:
     """Run %pre-install before there are packages; what it makes of the tree is the lowest layer."""
     progress.start("pre-install")
-    root = folder / LAYER
+    root, started_s = folder / LAYER, time.time()
     root.mkdir()
     with store.staging() as scratch:
         scripts.run_pre_install(root, _setting(plan, scratch, folder, None, progress))
+    canonical.settle(root, plan.epoch, started_s)
 
 
 def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) -> None:
@@ -41,16 +60,18 @@ def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) ->
     A machine id is there from the start, derived from the plan, so that the one that systemd's
     scriptlet would draw at random does not find its way into file names; sealing removes it.
     """
-    root = folder / LAYER
+    root, started_s = folder / LAYER, time.time()
     root.mkdir()
     initramfs.suppress(root)
-    (root / "etc/machine-id").write_text(plan.steps["packages"].digest[:32] + "\n")
+    machine_id = digest_of([choice.as_dnf_says() for choice in plan.choices])[:32]
+    (root / "etc/machine-id").write_text(f"{machine_id}\n", encoding="ascii")
     progress.start("packages", total=len(plan.choices), unit="packages")
     problems = packages.install(plan.request, plan.choices, root, store, plan.epoch, progress)
     for problem in problems:
         progress.say(f"packages: {problem}")
     initramfs.allow(root)
     labels.relabel(Tree(root, Sandbox(root, plan.epoch)))
+    canonical.settle(root, plan.epoch, started_s)
 
 
 def fill_layer(
@@ -61,7 +82,7 @@ def fill_layer(
     Every layer lies in the folder of its step's result, where other things of it may lie, too.
     """
     progress.start(name)
-    upper = folder / LAYER
+    upper, started_s = folder / LAYER, time.time()
     upper.mkdir()
     shutil.copystat(lower[0], upper)  # mode and label of / come from the topmost layer
     with store.staging() as scratch:
@@ -73,10 +94,30 @@ def fill_layer(
                 own = scratch / "scripts"
                 own.mkdir()
                 scripts.run_post(tree, _setting(plan, own, folder, lower[-1], progress))
+            elif name == "target":
+                _add_targets_layer(plan, tree, store, progress)
             else:
                 _action(plan, name, lower, progress)(tree)
             if name == "seal":
                 installed.note(tree, plan.options.release.rpm_database, scratch, folder)
+    canonical.settle(upper, plan.epoch, started_s)
+
+
+def check_drivers(plan: Plan, view: Path) -> None:
+    """Raise InputError when the finished tree's initramfs lacks a driver that a target needs."""
+    wanted = {str(catalogue.target_file(target.name)): target.drivers
+              for target in plan.options.targets}
+    drivers.check_drivers(Tree(view, Sandbox(view, plan.epoch)), wanted)
+
+
+def _add_targets_layer(plan: Plan, tree: Tree, store: Store, progress: Progress) -> None:
+    """Install what the targets add to the tree, then write what they want in it."""
+    if plan.more and plan.extra:
+        problems = install_on_top(plan.more, plan.extra, tree.root, store, plan.epoch, progress)
+        for problem in problems:
+            progress.say(f"packages: {problem}")
+    options = plan.options
+    adapt(tree, options.layer, str(catalogue.target_file(options.targets[0].name)))
 
 
 def after_failure(plan: Plan, store: Store, progress: Progress) -> None:
@@ -104,13 +145,15 @@ def _network(plan: Plan, name: str) -> bool:
 
 def _action(plan: Plan, name: str, lower: Sequence[Path], progress: Progress) -> Action:
     def configure(tree: Tree) -> None:
-        settings.configure(tree, plan.kickstart, plan.layout)
-        bootloader.write_settings(tree, plan.kickstart, plan.layout)
+        layout = plan.layout if plan.engine else without_partitions(plan.layout)
+        settings.configure(tree, plan.kickstart, layout)
+        bootloader.write_settings(tree, plan.kickstart, layout)
 
     def finish(tree: Tree) -> None:
         seal.seal(tree, plan.rules)
         labels.relabel(tree)
-        labels.restore_set_by_hand(tree, lower[0].parent)  # lower[0]: the scripts' layer
+        below = root_steps(plan)[:-1][::-1]  # as the layers lie: topmost first
+        labels.restore_set_by_hand(tree, lower[below.index("scripts")].parent)
 
     actions: dict[str, Action] = {
         "settings": configure,

@@ -22,6 +22,7 @@ from ccis.selection import (
     JsonOption,
     KickstartOption,
     ReleaseOption,
+    TargetOption,
     options_of,
 )
 from host.errors import CcisError, InputError
@@ -38,6 +39,7 @@ def build(
     kickstart: KickstartOption = None,
     release: ReleaseOption = DEFAULT_RELEASE,
     arch: ArchOption = HOST_ARCH,
+    targets: TargetOption = None,
     formats: FormatOption = None,
     engine: EngineOption = "auto",
     out: Annotated[Path, typer.Option(help="Where the build's folder appears.")] = Path("build"),
@@ -51,11 +53,15 @@ def build(
 
     \b
     ccis build generic-cloud
-    ccis build generic-cloud --release rehearsal-10 --format qcow2
+    ccis build generic-cloud --release rehearsal-10 --format qcow2,raw
+    ccis build --target aws,azure,docker
+    ccis build generic-cloud --target openstack,opennebula
+    ccis build --release rehearsal-10 --target all
     ccis build --kickstart my.ks --release centos-stream-9 --engine guestfs
     ccis build generic-cloud --kickstart changed.ks
 
     An unchanged image is taken from the store; after a change only the steps behind it run.
+    Several images share all that they have in common, and are made at the same time.
     """
     from builder import build as builder
     from builder import plan
@@ -64,17 +70,20 @@ def build(
     identity = build_id or f"{datetime.now(UTC):%Y%m%d}.0"
     if not _is_build_id(identity):
         raise InputError(f"{identity!r} is not of the form YYYYMMDD.R", where="--build-id")
-    done: list[Built] = []
     with watching() as progress:
         store = open_store()
         try:
-            for wish in options_of(images, kickstart, release, arch, formats, engine, progress):
+            plans = []
+            for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
+                                   targets):
                 plan_made = plan.make(wish, store)
-                progress.say(f"{plan_made.label}: {len(plan_made.choices)} packages; disk by "
-                             f"{plan_made.engine.name} ({plan_made.engine_reason})")
+                disk = f"disk by {plan_made.engine.name}" if plan_made.engine else "no disk"
+                progress.say(f"{plan_made.label}: {len(plan_made.choices)} packages; {disk} "
+                             f"({plan_made.engine_reason})")
                 for where, text in plan_made.notes:
                     progress.say(f"note: {where}: {text}")
-                done.append(builder.build(plan_made, store, out, identity, progress))
+                plans.append(plan_made)
+            done = builder.build(plans, store, out, identity, progress)
         except CcisError as error:
             error.add_note(f"repeat (what is done is kept): {shlex.join(sys.argv)}")
             raise
@@ -93,6 +102,7 @@ def _summary(built: Built) -> dict[str, object]:
         "folder": str(built.folder), "name": record.name, "digest": record.digest,
         "engine": record.engine, "packages": len(record.packages),
         "artefacts": [artefact.model_dump() for artefact in record.artefacts],
+        "targets": [target.model_dump() for target in record.targets],
         "steps": [step.model_dump() for step in record.steps],
     }
 
@@ -101,4 +111,5 @@ def _text(built: Built) -> str:
     lines = [f"{built.folder}/"]
     lines += [f"  {artefact.file}  {artefact.size_bytes / 1e6:,.0f} MB"
               for artefact in built.record.artefacts]
+    lines += [f"  {name}" for target in built.record.targets for name in target.documents]
     return "\n".join([*lines, "  build.json"])

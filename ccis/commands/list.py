@@ -1,4 +1,4 @@
-"""`ccis list`: the images, releases and formats that there are."""
+"""`ccis list`: the images, releases, targets and formats that there are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
-    """List the images, releases and formats that can be named.
+    """List the images, releases, targets and formats that can be named.
 
     \b
     ccis list
@@ -27,7 +27,9 @@ def list_(json: JsonOption = False) -> None:
         "images": {image.name: image.summary for image in images},
         "releases": {release.name: f"{release.title} ({', '.join(release.architectures)})"
                      for release in releases},
-        "formats": {name: f".{form.extension}" for name, form in sorted(FORMATS.items())},
+        "targets": {target.name: f"{target.title}: {', '.join(target.formats)}"
+                    for target in map(catalogue.target, catalogue.target_names())},
+        "formats": {name: form.title for name, form in sorted(FORMATS.items())},
     }
     output.report(content, lambda: "\n".join(_text(content)), to_json=json)
 

@@ -18,6 +18,7 @@ from ccis.selection import (
     JsonOption,
     KickstartOption,
     ReleaseOption,
+    TargetOption,
     options_of,
 )
 
@@ -30,6 +31,7 @@ def plan(
     kickstart: KickstartOption = None,
     release: ReleaseOption = DEFAULT_RELEASE,
     arch: ArchOption = HOST_ARCH,
+    targets: TargetOption = None,
     formats: FormatOption = None,
     engine: EngineOption = "auto",
     json: JsonOption = False,
@@ -49,17 +51,19 @@ def plan(
     plans = []
     with watching(table=False) as progress:
         store = open_store()
-        for wish in options_of(images, kickstart, release, arch, formats, engine, progress):
+        for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
+                               targets):
             made = planning.make(wish, store)
             plans.append({
                 "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,
-                "digest": made.digest, "engine": made.engine.name,
+                "digest": made.digest, "engine": made.engine.name if made.engine else None,
                 "engine_reason": made.engine_reason, "source_date_epoch": made.epoch,
                 "steps": planning.explain(made, store),
-                "packages": [choice.record.nevra for choice in made.choices],
+                "packages": [choice.record.nevra for choice in made.packages],
                 "added": [{"package": name, "reason": reason} for name, reason in made.added],
                 "notes": [{"where": where, "text": text} for where, text in made.notes],
-                "layout": made.layout.model_dump(mode="json"),
+                "targets": [target.name for target in wish.targets],
+                "layout": made.layout.model_dump(mode="json") if made.engine else None,
             })
     output.report(plans, lambda: "\n\n".join(_text(each) for each in plans), to_json=json)
 
@@ -67,18 +71,24 @@ def plan(
 def _text(plan: dict[str, Any]) -> str:
     lines = [
         f"{plan['image']} for {plan['release']} {plan['arch']}: {len(plan['packages'])} packages, "
-        f"disk by {plan['engine']} ({plan['engine_reason']})",
+        f"disk by {plan['engine'] or 'none'} ({plan['engine_reason']})",
     ]
-    for part in plan["layout"]["partitions"]:
-        lines.append(f"  {part['number']:>2}  {part['mountpoint'] or part['fstype']:<12} "
-                     f"{part['fstype']:<9} {part['size_bytes'] / (1 << 20):>8,.0f} MiB")
-    for part in plan["layout"]["volumes"]:
-        name = part["subvolume"] or part["device"].removeprefix("/dev/")
-        lines.append(f"      {part['mountpoint'] or part['fstype']:<12} {part['fstype']:<9} "
-                     f"{part['size_bytes'] / (1 << 20):>8,.0f} MiB  {name}")
+    lines += _disk(plan["layout"]) if plan["layout"] else []
     lines += [f"  added: {row['package']} – {row['reason']}" for row in plan["added"]]
     lines += [f"  note: {row['where']}: {row['text']}" for row in plan["notes"]]
     for row in plan["steps"]:
         state = "in the store" if row["hit"] else f"will run: {', '.join(row['changed'])}"
         lines.append(f"  {row['step']:<11} {row['digest'][:12]}  {state}")
     return "\n".join(lines)
+
+
+def _disk(layout: dict[str, Any]) -> list[str]:
+    lines = []
+    for part in layout["partitions"]:
+        lines.append(f"  {part['number']:>2}  {part['mountpoint'] or part['fstype']:<12} "
+                     f"{part['fstype']:<9} {part['size_bytes'] / (1 << 20):>8,.0f} MiB")
+    for part in layout["volumes"]:
+        name = part["subvolume"] or part["device"].removeprefix("/dev/")
+        lines.append(f"      {part['mountpoint'] or part['fstype']:<12} {part['fstype']:<9} "
+                     f"{part['size_bytes'] / (1 << 20):>8,.0f} MiB  {name}")
+    return lines

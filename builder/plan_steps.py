@@ -1,0 +1,167 @@
+"""The steps of a build and the inputs that decide the result of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from builder import formats
+from builder.artefact import DISK, TREE, About
+from builder.disk.engine import Engine
+from builder.disk.layout import Layout
+from builder.kickstart.read import Kickstart
+from builder.options import Options
+from builder.root.packages import Choice, Request
+from builder.root.pre import CODE as SCRIPTS
+from builder.root.pre import PreResult
+from builder.steps import Step, code_digest, digest_of
+from specs.model import Rule
+
+_SANDBOX = ("builder/root/sandbox.py", "builder/root/filters.py", "builder/root/tree.py",
+            "builder/root/canonical.py", "builder/root/databases.py", "host/run.py")
+_READING = tuple(f"builder/kickstart/{name}" for name in (
+    "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",
+    "registry.py"))
+
+
+def packages_step(request: Request, choices: Sequence[Choice], epoch: int, tools: str) -> Step:
+    """Return the first step; tools: the versions of rpm and dnf."""
+    return Step("packages", {
+        "packages": digest_of([choice.as_dnf_says() for choice in choices]),
+        "package options": digest_of(request.selection()),
+        "signing key": request.key.stem,
+        "source date": str(epoch),
+        "rpm and dnf": tools,
+        "code": code_digest(
+            "builder/root/packages.py", "builder/root/dnf_worker.py", "builder/root/nosync.py",
+            "builder/root/labels.py", "builder/root/initramfs.py", *_SANDBOX,
+        ),
+    })
+
+
+def all_steps(
+    packages: Step, kickstart: Kickstart, options: Options, layout: Layout, engine: Engine | None,
+    rules: Sequence[Rule], pre: PreResult | None, more: Sequence[Choice], about: About,
+) -> dict[str, Step]:
+    """Return every step by its name, the first one first.
+
+    engine: None for an image without a disk. more: the packages that the targets add.
+    """
+    plain_layout = digest_of(layout.model_dump(mode="json"))
+    before = _pre_install_step(kickstart, options, layout, pre)
+    settings = Step("settings", {
+        **({before.name: before.digest} if before else {}),
+        "commands": digest_of([(c.name, c.words) for c in kickstart.commands]),
+        "add-ons": digest_of([(a.words, a.name, a.lines) for a in kickstart.addons]),
+        "layout": plain_layout,
+        "disk": str(options.has_disk),
+        "certificates": digest_of([
+            (c.filename, c.folder, c.kind, c.text) for c in kickstart.certificates]),
+        "code": code_digest("builder/root/settings.py", *_READING, "builder/root/bootloader.py",
+                            "builder/disk/fstab.py", "builder/disk/ancestry.py", *_SANDBOX),
+    }, packages)
+    initramfs = Step("initramfs", {
+        "code": code_digest("builder/root/initramfs.py", *_SANDBOX),
+    }, settings)
+    bootloader = Step("bootloader", {
+        "layout": plain_layout,
+        "code": code_digest("builder/root/bootloader.py", "builder/root/grub_probe.py",
+                            "builder/disk/ancestry.py", *_SANDBOX),
+    }, initramfs)
+    scripts = Step("scripts", {
+        "%post": digest_of([s.identity for s in kickstart.scripts_of("%post", "%onerror")]),
+        "network": str(options.image.network_in_post),
+        "layout": plain_layout,
+        "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
+        "code": code_digest(
+            "builder/root/scripts.py", "builder/root/disk_of_scripts.py",
+            "builder/root/tree_shims.py", "builder/root/bootloader.py",
+            "builder/root/grub_probe.py", "builder/disk/table.py", *SCRIPTS),
+    }, bootloader if engine else initramfs)
+    last = _target_step(options, more, scripts) or scripts
+    seal = Step("seal", {
+        "rules": digest_of([rule.model_dump(mode="json") for rule in rules]),
+        "code": code_digest("builder/root/seal.py", "builder/root/labels.py",
+                            "builder/root/installed.py", "specs", *_SANDBOX),
+    }, last)
+    made = [
+        *((before,) if before else ()), packages, settings, initramfs,
+        *((bootloader,) if engine else ()), scripts, *((last,) if last is not scripts else ()),
+        seal,
+    ]
+    if engine:
+        made.append(Step("disk", {
+            "layout": plain_layout,
+            "passphrases": digest_of(list(layout.secrets())),
+            "engine": digest_of([engine.name, engine.identity()]),
+            "code": code_digest("builder/disk", "host/mounts.py"),
+        }, seal))
+    if options.drivers and engine:
+        made.append(_drivers_step(options, seal))
+    steps = {step.name: step for step in made}
+    for name in options.wanted_formats:
+        _add_format(steps, name, about)
+    return steps
+
+
+def _add_format(steps: dict[str, Step], name: str, about: About) -> Step:
+    """Add the step of a format, and before it those of the formats that it is made from."""
+    if name in steps:
+        return steps[name]
+    wish = formats.get(name)
+    if wish.source == DISK:
+        before = steps["disk"]
+    else:
+        before = steps["seal"] if wish.source == TREE else _add_format(steps, wish.source, about)
+    file = "builder/formats/" + name.replace("-", "_") + ".py"
+    steps[name] = Step(name, {
+        "format": digest_of(dict(wish.identity())),
+        "about": digest_of(_identity(about.only(wish.uses))),
+        "code": code_digest(file, "builder/formats/tools", "builder/artefact.py"),
+    }, before)
+    return steps[name]
+
+
+def _identity(about: About) -> dict[str, Any]:
+    """Return what decides an artefact; files of packages follow from the tree's own digest."""
+    return asdict(replace(about, packages=(), comps=()))
+
+
+def _target_step(options: Options, more: Sequence[Choice], scripts: Step) -> Step | None:
+    """Return the step that adds the targets' layer, None when it changes nothing."""
+    if options.layer.is_empty:
+        return None
+    return Step("target", {
+        "layer": digest_of(options.layer.model_dump(mode="json")),
+        "packages": digest_of([choice.as_dnf_says() for choice in more]),
+        "code": code_digest("builder/root/adapt.py", "builder/root/packages_on_top.py",
+                            "builder/root/dnf_worker.py", *_SANDBOX),
+    }, scripts)
+
+
+def _drivers_step(options: Options, seal: Step) -> Step:
+    """Return the step that only looks: whether the initramfs has what the targets need.
+
+    Nothing comes after it, so that targets that need different drivers share one disk.
+    """
+    return Step("drivers", {
+        "drivers": digest_of({each.name: each.drivers for each in options.targets}),
+        "code": code_digest("builder/root/drivers.py", *_SANDBOX),
+    }, seal)
+
+
+def _pre_install_step(
+    kickstart: Kickstart, options: Options, layout: Layout, pre: PreResult | None,
+) -> Step | None:
+    """Return the step of %pre-install, None without such scripts."""
+    scripts = kickstart.scripts_of("%pre-install")
+    if not scripts:
+        return None
+    return Step("pre-install", {
+        "%pre-install": digest_of([s.identity for s in scripts]),
+        "layout": digest_of(layout.model_dump(mode="json")),
+        "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
+        "code": code_digest("builder/root/scripts.py", "builder/root/disk_of_scripts.py",
+                            "builder/disk/table.py", *SCRIPTS),
+    })

@@ -1,0 +1,135 @@
+"""What a build leaves to be read: its record, and the documents that travel to a target."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, TemplateError
+
+from builder import formats
+from builder.artefact import DISK
+from builder.execution import Execution
+from builder.plan import Plan
+from builder.root import installed
+from builder.steps import Step
+from host.errors import InputError
+from images import catalogue
+from images.record import (
+    Artefact,
+    BuildRecord,
+    RepositoryRecord,
+    StepRecord,
+    TargetRecord,
+)
+from images.target import Target
+
+
+def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
+    """Return the record of a plan whose steps have been carried out."""
+    options, about = plan.options, plan.about
+    image, release = options.image, options.release
+    name = f"{release.distribution}-{options.flavour}-{release.version}-{build_id}.{options.arch}"
+    kickstart_text = "".join(text for _, text in sorted(plan.kickstart.sources.items()))
+    artefacts = [each for wish in options.wanted_formats
+                 for each in _artefacts(plan, execution, wish, name)]
+    base = execution.results[plan.base.name, plan.base.digest]
+    return BuildRecord(
+        name=name, image=image.name, flavour=options.flavour, release=release.name,
+        distribution=release.distribution, version=release.version, arch=options.arch,
+        build_id=build_id, public_path=release.public_path, spec=image.spec,
+        engine=plan.engine.name if plan.engine else None, engine_reason=plan.engine_reason,
+        kickstart=options.kickstart.name,
+        kickstart_sha256=hashlib.sha256(kickstart_text.encode("utf-8")).hexdigest(),
+        digest=plan.digest, source_date_epoch=plan.epoch,
+        repositories=[
+            RepositoryRecord(id=s.id, url=s.urls[0], repomd_sha256=s.repomd_sha256)
+            for s in plan.request.snapshots
+        ],
+        packages=installed.packages(base.data, plan.packages),
+        artefacts=artefacts,
+        targets=[_target(target, artefacts, name, _words(about.__dict__))
+                 for target in options.targets],
+        steps=[_step(step, plan, execution) for step in plan.steps.values()],
+        tools=plan.tools,
+    )
+
+
+def documents(plan: Plan, record: BuildRecord) -> dict[str, str]:
+    """Return the text of each document of the targets, by its file's name.
+
+    Raises InputError, with the target's file, for a template that does not fit.
+    """
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True,
+                              autoescape=False)  # noqa: S701 – no HTML: configuration files
+    files: dict[str, str] = {}
+    for artefact in record.artefacts:
+        files.setdefault(artefact.format, artefact.file)
+    texts = {}
+    for target, noted in zip(plan.options.targets, record.targets, strict=True):
+        for ending, template in target.documents.items():
+            try:
+                texts[f"{record.name}.{ending}"] = environment.from_string(template).render(
+                    name=record.name, about=plan.about, files=files,
+                    properties=noted.properties)
+            except TemplateError as error:
+                raise InputError(f"the document {ending} can't be written", why=str(error),
+                                 where=str(catalogue.target_file(target.name))) from error
+    return texts
+
+
+def _artefacts(plan: Plan, execution: Execution, wish: str, name: str) -> list[Artefact]:
+    is_disk = formats.origin(formats.get(wish)) == DISK
+    size_bytes = plan.layout.disk_size_bytes if is_disk else None
+    return [
+        Artefact(format=wish, file=f"{name}.{path.name}", size_bytes=path.stat().st_size,
+                 sha256=digest, virtual_size_bytes=size_bytes)
+        for path, digest in execution.files(plan, wish)
+    ]
+
+
+def _target(
+    target: Target, artefacts: list[Artefact], name: str, words: dict[str, str],
+) -> TargetRecord:
+    takes = (*target.formats, *target.accepts)
+    return TargetRecord(
+        name=target.name, title=target.title,
+        files=[artefact.file for artefact in artefacts if artefact.format in takes],
+        documents=[f"{name}.{ending}" for ending in target.documents],
+        properties={key: _filled(value, target, words)
+                    for key, value in target.properties.items()},
+    )
+
+
+def _filled(value: Any, target: Target, words: dict[str, str]) -> Any:
+    """Return a property with {version}, {arch} and the like replaced."""
+    if isinstance(value, list):
+        return [_filled(each, target, words) for each in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.format_map(words)
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(
+            f"the property {value!r} has a placeholder that is not known", why=str(error),
+            where=str(catalogue.target_file(target.name)), remedy=f"known: {', '.join(words)}",
+        ) from error
+
+
+def _words(about: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in about.items() if isinstance(value, str | int)}
+
+
+def _step(step: Step, plan: Plan, execution: Execution) -> StepRecord:
+    cost = execution.costs.get((step.name, step.digest))
+    others = [
+        other.options.flavour for other in execution.plans
+        if other is not plan and step.name in other.steps
+        and other.steps[step.name].digest == step.digest
+    ]
+    return StepRecord(
+        name=step.name, digest=step.digest, after=step.after.name if step.after else None,
+        cached=cost is None, shared_with=others,
+        duration_s=round(cost.duration_s, 3) if cost else 0.0,
+        cpu_s=round(cost.cpu_s, 3) if cost else 0.0,
+    )

@@ -1,0 +1,36 @@
+"""The package groups (comps) of the repositories that an image is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import createrepo_c
+
+from builder.root.request import Request
+from builder.store import Store
+
+
+def comps_files(request: Request, store: Store) -> list[Path]:
+    """Return the files with the groups, one for each repository that has some.
+
+    They lie in the repository itself when it is on this host, else where dnf keeps metadata.
+    """
+    found = []
+    for snapshot in request.snapshots:
+        url = snapshot.urls[0]
+        folders = ([Path(url.removeprefix("file://"))] if url.startswith("file://")
+                   else sorted(store.metadata.glob(f"{snapshot.id}-*")))
+        found += [file for folder in folders for file in _of_repository(folder)]
+    return found
+
+
+def _of_repository(folder: Path) -> Iterator[Path]:
+    index = folder / "repodata/repomd.xml"
+    if not index.is_file():
+        return
+    for record in createrepo_c.Repomd(str(index)).records:
+        file = folder / record.location_href
+        if record.type in ("group", "group_xz", "group_zst", "group_gz") and file.is_file():
+            yield file
+            return
