@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from images.image import parse_size
+from images.release import Architecture
 
 Scalar = bool | int | str
+Properties = dict[str, Scalar | list[Scalar]]
 
 
 class DiskRule(BaseModel):
@@ -43,6 +47,7 @@ class Layer(BaseModel):
     """What a destination changes in the root tree: a layer over the one that all share.
 
     data_sources: where cloud-init looks for its data, in this order; empty: it finds out itself.
+    data_source_settings: options of a data source, by its name (cloud-init's `datasource`).
     packages: installed on top, with what they require.
     kernel_arguments: added to the kernel's command line, such as a console.
     services: units that are enabled.
@@ -51,9 +56,16 @@ class Layer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data_sources: list[str] = []
+    data_source_settings: dict[str, dict[str, Scalar | list[Scalar]]] = {}
     packages: list[str] = []
     kernel_arguments: list[str] = []
     services: list[str] = []
+
+    @model_validator(mode="after")
+    def _settings_are_of_sources(self) -> Self:
+        if stray := sorted(set(self.data_source_settings) - set(self.data_sources)):
+            raise ValueError(f"data_source_settings: {stray[0]} is not one of data_sources")
+        return self
 
     @property
     def is_empty(self) -> bool:
@@ -66,9 +78,11 @@ class Target(BaseModel):
 
     formats: the artefacts that the destination takes, the best one first.
     accepts: more formats that it takes, made when --format asks for them.
-    drivers: kernel modules that the initramfs must have for the destination's disk and network.
+    drivers: kernel modules that the initramfs must have for the destination's disk and network;
+    "a|b" where either will do.
     properties: metadata that travels with the image (Glance properties, AMI flags, …); they are
-    written into build.json.
+    written into build.json. {version}, {arch} and the like stand for what the image is.
+    by_architecture: properties that hold for one architecture, over those for all.
     documents: small text files that travel with it, by the ending of their name: Jinja2
     templates that know `name` (of the build), `about` (builder.artefact.About), `files` (the
     artefacts' names by format) and `properties`.
@@ -83,5 +97,10 @@ class Target(BaseModel):
     disk: DiskRule = DiskRule()
     layer: Layer = Layer()
     drivers: list[str] = []
-    properties: dict[str, Scalar | list[Scalar]] = {}
+    properties: Properties = {}
+    by_architecture: dict[Architecture, Properties] = {}
     documents: dict[str, str] = {}
+
+    def properties_for(self, arch: Architecture) -> Properties:
+        """Return the properties of an image for this architecture, placeholders and all."""
+        return {**self.properties, **self.by_architecture.get(arch, {})}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 
+import yaml
+
 from builder.root.initramfs import kernels
 from builder.root.tree import Tree
 from host.errors import InputError, ProgramError
 from images.target import Layer
 
 CLOUD_CONFIG = "/etc/cloud/cloud.cfg"
-# Read after what the package brings (05_logging.cfg, Debian's 90_dpkg.cfg), so that it holds.
-DATA_SOURCES = "/etc/cloud/cloud.cfg.d/91-datasources.cfg"
 _ENTRIES = "/boot/loader/entries"
 _MENU = "/boot/grub2/grub.cfg"
 
@@ -25,7 +25,7 @@ def adapt(tree: Tree, layer: Layer, where: str) -> None:
     Raises InputError when the tree lacks what the layer is about: cloud-init, a kernel, a unit.
     """
     if layer.data_sources:
-        _set_data_sources(tree, layer.data_sources, where)
+        _set_data_sources(tree, layer, where)
     if layer.kernel_arguments:
         _add_kernel_arguments(tree, layer.kernel_arguments, where)
     for unit in layer.services:
@@ -38,7 +38,16 @@ def adapt(tree: Tree, layer: Layer, where: str) -> None:
             ) from error
 
 
-def _set_data_sources(tree: Tree, names: list[str], where: str) -> None:
+def data_sources_file(layer: Layer) -> str:
+    """Return the path of the file for a layer's data sources, such as 91-ec2_datasource.cfg.
+
+    91: read after what the package brings (05_logging.cfg, Debian's 90_dpkg.cfg). The name of the
+    first source must be in it: ds-identify looks for Ec2's strict_id in *[Ee][Cc]2*.cfg alone.
+    """
+    return f"/etc/cloud/cloud.cfg.d/91-{layer.data_sources[0].lower()}_datasource.cfg"
+
+
+def _set_data_sources(tree: Tree, layer: Layer, where: str) -> None:
     """Write cloud-init's list in the only form that all of its parts read.
 
     ds-identify, which decides before cloud-init starts whether and where it looks, is a shell
@@ -48,7 +57,10 @@ def _set_data_sources(tree: Tree, names: list[str], where: str) -> None:
     if not tree.exists(CLOUD_CONFIG):
         raise InputError("the target lists data sources and the image has no cloud-init",
                          where=where, remedy="add cloud-init to %packages")
-    tree.write(DATA_SOURCES, f"datasource_list: [ {', '.join(names)} ]\n", mode=0o644)
+    text = f"datasource_list: [ {', '.join(layer.data_sources)} ]\n"
+    if layer.data_source_settings:
+        text += yaml.safe_dump({"datasource": layer.data_source_settings}, sort_keys=True)
+    tree.write(data_sources_file(layer), text, mode=0o644)
 
 
 def _add_kernel_arguments(tree: Tree, arguments: list[str], where: str) -> None:

@@ -15,8 +15,8 @@ _LISTER = "/usr/bin/lsinitrd"
 def check_drivers(tree: Tree, drivers: Mapping[str, Sequence[str]]) -> None:
     """Look for each driver in every kernel's initramfs, or built into that kernel.
 
-    drivers: kernel modules by the file of the target that needs them. Dracut's own lsinitrd(1)
-    reads the finished initramfs, so what a script made of it counts.
+    drivers: kernel modules by the file of the target that needs them, "a|b" where either will do.
+    Dracut's own lsinitrd(1) reads the finished initramfs, so what a script made of it counts.
     Raises InputError that names target and driver, HostError when the initramfs can't be read.
     """
     wanted = {name for names in drivers.values() for name in names}
@@ -25,11 +25,11 @@ def check_drivers(tree: Tree, drivers: Mapping[str, Sequence[str]]) -> None:
     for version in kernels(tree):
         there = builtin_modules(tree, version) | initramfs_modules(tree, version)
         for where, names in drivers.items():
-            missing = [name for name in names if plain(name) not in there]
+            missing = [name for name in names if not set(choices(name)) & there]
             if missing:
                 raise InputError(
-                    f"the initramfs lacks {', '.join(missing)}, without which it does not start "
-                    "there", where=where, why=f"/boot/initramfs-{version}.img",
+                    f"the initramfs lacks {', '.join(missing)}, which the target needs",
+                    where=where, why=f"/boot/initramfs-{version}.img",
                     remedy="the kickstart's dracut configuration must bring it (add_drivers+=), "
                     "or the kernel has no such module",
                 )
@@ -45,7 +45,8 @@ def initramfs_modules(tree: Tree, version: str) -> set[str]:
         raise HostError("the initramfs can't be read: the tree has no lsinitrd", where=path,
                         remedy="keep dracut in the image")
     try:
-        listing = tree.run(_LISTER, path)
+        # The view may be read-only: lsinitrd unpacks into a folder that mktemp(1) makes.
+        listing = tree.sandbox.run([_LISTER, path], env={"TMPDIR": "/run"}).stdout
     except ProgramError as error:
         raise HostError("the initramfs can't be read", where=path, why=error.why) from error
     return _modules(line.rpartition(" ")[2] for line in listing.splitlines())
@@ -54,6 +55,11 @@ def initramfs_modules(tree: Tree, version: str) -> set[str]:
 def builtin_modules(tree: Tree, version: str) -> set[str]:
     """Return the names of what would be modules, had it not been built into the kernel."""
     return _modules(tree.read(f"/usr/lib/modules/{version}/modules.builtin").splitlines())
+
+
+def choices(driver: str) -> list[str]:
+    """Return the modules of which one will do, as plain() spells them."""
+    return [plain(name) for name in driver.split("|")]
 
 
 def plain(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from builder.disk.model import Layout
@@ -57,9 +59,13 @@ def kernels(tree: Tree) -> list[str]:
     )
 
 
-def make(tree: Tree, layout: Layout, progress: Progress) -> None:
+def make(
+    tree: Tree, layout: Layout, progress: Progress, drivers: Sequence[str] = (),
+) -> None:
     """Run the tree's own dracut for every kernel.
 
+    drivers: modules that go in beside those that dracut takes by itself, which are the ones that
+    reach a root file system; what a kernel does not have is left out.
     Raises InputError when there is a kernel and no dracut, or when it lacks the tools that open
     the disk; HostError when dracut fails.
     """
@@ -70,6 +76,8 @@ def make(tree: Tree, layout: Layout, progress: Progress) -> None:
         progress.advance("initramfs", 0, f"kernel {version}")
         words = ["/usr/bin/dracut", "--force", "--no-hostonly", "--reproducible",
                  "--tmpdir", "/run", *_disk_words(tree, layout)]
+        if more := _there(tree, version, drivers):
+            words += ["--add-drivers", " ".join(more)]
         if tree.sandbox.has("/usr/bin/zstd"):
             words += ["--compress", COMPRESSOR]
         target = f"/boot/initramfs-{version}.img"
@@ -78,6 +86,13 @@ def make(tree: Tree, layout: Layout, progress: Progress) -> None:
         except ProgramError as error:
             raise HostError("dracut failed", where=target, why=error.why) from error
         tree.path(target).chmod(0o600)
+
+
+def _there(tree: Tree, version: str, drivers: Sequence[str]) -> list[str]:
+    """Return those of the drivers that the kernel has as modules (depmod(8), modules.dep)."""
+    index = tree.read(f"/usr/lib/modules/{version}/modules.dep")
+    modules = {name.replace("-", "_") for name in re.findall(r"(?m)([^/\s]+)\.ko[^/\s]*:", index)}
+    return [name for name in drivers if name.replace("-", "_") in modules]
 
 
 def _disk_words(tree: Tree, layout: Layout) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.root.adapt import DATA_SOURCES, adapt
+from builder.root.adapt import adapt
 from builder.root.drivers import builtin_modules, check_drivers
 from builder.root.sandbox import Sandbox
 from builder.root.tree import Tree
@@ -57,8 +57,16 @@ def with_kernel(tree: Tree) -> Tree:
 
 def test_the_list_of_data_sources_is_one_line_that_ds_identify_reads(tree: Tree) -> None:
     adapt(tree, Layer(data_sources=["Azure", "NoCloud", "None"]), "azure.yaml")
-    assert tree.read(DATA_SOURCES) == "datasource_list: [ Azure, NoCloud, None ]\n"
-    assert tree.path(DATA_SOURCES).stat().st_mode & 0o777 == 0o644
+    place = "/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg"
+    assert tree.read(place) == "datasource_list: [ Azure, NoCloud, None ]\n"
+    assert tree.path(place).stat().st_mode & 0o777 == 0o644
+
+
+def test_settings_of_a_data_source_are_beside_the_list(tree: Tree) -> None:
+    layer = Layer(data_sources=["Ec2"], data_source_settings={"Ec2": {"strict_id": False}})
+    adapt(tree, layer, "eucalyptus.yaml")
+    assert tree.read("/etc/cloud/cloud.cfg.d/91-ec2_datasource.cfg") == (
+        "datasource_list: [ Ec2 ]\ndatasource:\n  Ec2:\n    strict_id: false\n")
 
 
 def test_data_sources_need_cloud_init(tree: Tree) -> None:
