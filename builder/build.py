@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.execution import Execution
 from builder.plan import Plan
-from builder.recording import documents, record_of
+from builder.recording import documents, record_of, with_documents
 from builder.store import Store
 from host.errors import InputError, from_os_error
 from host.files import link_or_copy, staged_directory
@@ -57,6 +57,7 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
     """Make the folder of a build: links to the artefacts, the targets' documents, the record."""
     record = record_of(plan, execution, build_id)
     texts = documents(plan, record)
+    record = with_documents(record, texts)
     folder = out / record.name
     try:
         with staged_directory(folder) as staging:

@@ -74,10 +74,7 @@ class Options:
         return self.image.shape == "disk"
 
     def check(self) -> None:
-        """Raise InputError for what can't be: a format the target or image has no use for.
-
-        And for a disk size that a target forbids.
-        """
+        """Raise InputError for formats that the image can't have, and disks no target takes."""
         if not self.has_disk and (wrong := self.disk_formats):
             raise InputError(f"{self.image.name} has no disk to make {wrong[0]} of",
                              where=str(catalogue.HERE / f"{self.image.name}.yaml"),
@@ -85,15 +82,17 @@ class Options:
                              + ", ".join(n for n, f in formats.FORMATS.items()
                                          if formats.origin(f) != DISK))
         for target in self.targets:
-            place = str(catalogue.target_file(target.name))
-            takes = [*target.formats, *target.accepts]
-            for name in takes:
-                formats.get(name)
-            if refused := [name for name in self.formats if name not in takes]:
-                raise InputError(f"{target.title} does not take {refused[0]}", where=place,
-                                 remedy=f"it takes: {', '.join(takes)}")
             if self.disk_formats and (why := target.disk.objection(self.image.disk_size_bytes)):
                 raise InputError(
                     f"{target.title} does not take a disk of {self.image.disk_size}",
-                    where=place, why=why,
+                    where=str(catalogue.target_file(target.name)), why=why,
                     remedy=f"change disk_size in {catalogue.HERE / self.image.name}.yaml")
+
+
+def check_taken(target: Target, wanted: Sequence[str]) -> None:
+    """Raise InputError for a format that a target has no use for."""
+    takes = [*target.formats, *target.accepts]
+    if refused := [name for name in wanted if name not in takes]:
+        raise InputError(f"{target.title} does not take {refused[0]}",
+                         where=str(catalogue.target_file(target.name)),
+                         remedy=f"it takes: {', '.join(takes)}")

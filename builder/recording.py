@@ -24,13 +24,15 @@ from images.record import (
 )
 from images.target import Target
 
+DOCUMENT = "document"
+"""What the record calls the format of a small text file that travels with an image."""
+
 
 def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
     """Return the record of a plan whose steps have been carried out."""
     options, about = plan.options, plan.about
     image, release = options.image, options.release
     name = f"{release.distribution}-{options.flavour}-{release.version}-{build_id}.{options.arch}"
-    kickstart_text = "".join(text for _, text in sorted(plan.kickstart.sources.items()))
     artefacts = [each for wish in options.wanted_formats
                  for each in _artefacts(plan, execution, wish, name)]
     base = execution.results[plan.base.name, plan.base.digest]
@@ -40,12 +42,9 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
         build_id=build_id, public_path=release.public_path, spec=image.spec,
         engine=plan.engine.name if plan.engine else None, engine_reason=plan.engine_reason,
         kickstart=options.kickstart.name,
-        kickstart_sha256=hashlib.sha256(kickstart_text.encode("utf-8")).hexdigest(),
+        kickstart_sha256=kickstart_sha256(plan),
         digest=plan.digest, source_date_epoch=plan.epoch,
-        repositories=[
-            RepositoryRecord(id=s.id, url=s.urls[0], repomd_sha256=s.repomd_sha256)
-            for s in plan.request.snapshots
-        ],
+        repositories=repositories(plan),
         packages=installed.packages(base.data, plan.packages),
         artefacts=artefacts,
         targets=[_target(target, artefacts, name, _words(about.__dict__))
@@ -53,6 +52,26 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
         steps=[_step(step, plan, execution) for step in plan.steps.values()],
         tools=plan.tools,
     )
+
+
+def kickstart_sha256(plan: Plan) -> str:
+    """Return the digest of the kickstart's text, with all files that it includes."""
+    text = "".join(text for _, text in sorted(plan.kickstart.sources.items()))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def repositories(plan: Plan) -> list[RepositoryRecord]:
+    """Return the repositories as they were when the packages were chosen."""
+    return [RepositoryRecord(id=each.id, url=each.urls[0], repomd_sha256=each.repomd_sha256)
+            for each in plan.request.snapshots]
+
+
+def with_documents(record: BuildRecord, texts: dict[str, str]) -> BuildRecord:
+    """Return the record with the targets' documents among its artefacts."""
+    return record.model_copy(update={"artefacts": [*record.artefacts, *(
+        Artefact(format=DOCUMENT, file=file, size_bytes=len(text.encode()),
+                 sha256=hashlib.sha256(text.encode()).hexdigest())
+        for file, text in texts.items())]})
 
 
 def documents(plan: Plan, record: BuildRecord) -> dict[str, str]:

@@ -70,4 +70,6 @@ def _stop(running: Iterable[Future[None]]) -> None:
 
 def _be_nice() -> None:
     """Give way to what makes trees and disks; programs inherit it from their thread."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CONVERSION_NICENESS)
+    thread = threading.get_native_id()
+    own = os.getpriority(os.PRIO_PROCESS, thread)
+    os.setpriority(os.PRIO_PROCESS, thread, max(own, CONVERSION_NICENESS))

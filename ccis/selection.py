@@ -58,7 +58,7 @@ def options_of(
     images.
     """
     from builder import formats as known_formats
-    from builder.options import Options
+    from builder.options import Options, check_taken
     from images import catalogue
 
     wanted_formats, wanted = _words(formats), _words(targets)
@@ -74,6 +74,8 @@ def options_of(
     release = catalogue.release(release_name)
     wishes = [catalogue.target(name)
               for name in (catalogue.target_names() if "all" in wanted else wanted)]
+    for wish in wishes:
+        check_taken(wish, wanted_formats)
     chosen: list[tuple[Image, list[Target]]]
     if images or kickstart is not None:
         found = ([catalogue.image(name) for name in images or []]

@@ -111,5 +111,4 @@ def _text(built: Built) -> str:
     lines = [f"{built.folder}/"]
     lines += [f"  {artefact.file}  {artefact.size_bytes / 1e6:,.0f} MB"
               for artefact in built.record.artefacts]
-    lines += [f"  {name}" for target in built.record.targets for name in target.documents]
     return "\n".join([*lines, "  build.json"])

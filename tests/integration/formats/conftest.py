@@ -18,6 +18,8 @@ class Everything:
 
     folders: dict[str, Path]
     report: list[dict[str, Any]]
+    ccis: Any
+    more: Path
 
     def record(self, image: str) -> BuildRecord:
         return read(self.folders[image])
@@ -36,10 +38,12 @@ class Everything:
         (found,) = self.files(image_format, image)
         return found
 
-    def raw_of(self, image_format: str, image: str | None = None) -> Path:
-        """Return the raw disk beside a file of a format: what all others are compared with."""
-        folder = self.files(image_format, image)[0].parent
-        return next(folder.glob("*.raw"))
+    def raw_of(self, image: str) -> Path:
+        """Return an image's raw disk, which all its disk formats were made from."""
+        (built,) = self.ccis.json("build", image, "--release", "rehearsal-10", "--format", "raw",
+                                  "--out", self.more)
+        (file,) = Path(built["folder"]).glob("*.raw")
+        return file
 
 
 @pytest.fixture(scope="session")
@@ -50,4 +54,4 @@ def everything(ccis: Any, tmp_path_factory: pytest.TempPathFactory) -> Everythin
     for built in report:
         folder = Path(built["folder"])
         folders[json.loads((folder / "build.json").read_text())["image"]] = folder
-    return Everything(folders, report)
+    return Everything(folders, report, ccis, tmp_path_factory.mktemp("more"))
