@@ -166,7 +166,9 @@ def test_control_c_ends_with_130_and_leaves_nothing(tmp_path: Path, built: Path)
     store, out = tmp_path / "store", tmp_path / "out"
     process = subprocess.Popen(
         [CCIS, "build", *WISH, "--out", out], env=Command.environment(store),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A background job, as CI may run us, ignores SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     time.sleep(4)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
