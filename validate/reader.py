@@ -52,6 +52,21 @@ def open_image(
     and the key does not open it; HostError when the appliance does not start or takes longer
     than TIMEOUT_S.
     """
+    with mounted_image(facts, key) as (g, disk):
+        tree = _tree(g)
+        yield View(
+            tree=tree, read=lambda path, count: _read(g, path, count),
+            list_packages=lambda folder: _packages(g, tree, folder), arch=_arch(g, tree),
+            shape="disk", artefact=facts, disk=disk, record=record,
+        )
+
+
+@contextmanager
+def mounted_image(facts: ArtefactFacts, key: Key | None) -> Iterator[tuple[GuestFS, DiskFacts]]:
+    """Yield an appliance that has an image's tree mounted, and what is on the disk around it.
+
+    Parameters and errors are those of open_image().
+    """
     assert facts.self_contained
     drive = Drive(facts.path.resolve(), facts.format, _LABEL)
     try:
@@ -59,13 +74,7 @@ def open_image(
             [drive], readonly=True, timeout_s=TIMEOUT_S,
             memory_mib=_MEMORY_MIB_FOR_KEYS if key else MEMORY_MIB,
         ) as g, _blamed(g):
-            disk = _disk(g, key)
-            tree = _tree(g)
-            yield View(
-                tree=tree, read=lambda path, count: _read(g, path, count),
-                list_packages=lambda folder: _packages(g, tree, folder), arch=_arch(g, tree),
-                shape="disk", artefact=facts, disk=disk, record=record,
-            )
+            yield g, _disk(g, key)
     except RuntimeError as error:
         raise InputError(
             "reading the image broke the appliance that read it", where=str(facts.path),
@@ -107,14 +116,20 @@ def _disk(g: GuestFS, key: Key | None) -> DiskFacts:
 
 
 def _tree(g: GuestFS) -> Tree:
-    """List every file with one find(1) in the appliance: thousands of calls would take minutes.
+    """List every file with one find(1) in the appliance: thousands of calls would take minutes."""
+    return parse(listing(g, rf"find . -printf '{FIND_FORMAT}'"))
+
+
+def listing(g: GuestFS, command: str) -> bytes:
+    """Return what shell commands in the appliance print; their folder is the image's root.
 
     `debug sh` is libguestfs's way to a shell in the appliance itself, not in the image; what is
     listed is packed, because an answer is text without NUL and of limited size.
+    Raises InputError when they complain of anything, or print more than LISTING_BYTES_MAX.
     """
     script = (
         "set -e; cd /sysroot; export LC_ALL=C; "
-        rf"find . -printf '{FIND_FORMAT}' 2>/tmp/faults | head -c {LISTING_BYTES_MAX} | gzip -1 "
+        f"{{ {command}; }} 2>/tmp/faults | head -c {LISTING_BYTES_MAX} | gzip -1 "
         "| base64 -w0 >/tmp/listing; "
         # A file without a label is for the rules to judge; all else that find says is a fault.
         "grep -v 'getfilecon failed' /tmp/faults | head -c 1000 >&2; stat -c %s /tmp/listing"
@@ -131,7 +146,7 @@ def _tree(g: GuestFS) -> Tree:
     unpacked = zlib.decompress(base64.b64decode(packed), wbits=31)
     if len(unpacked) >= LISTING_BYTES_MAX:
         raise InputError("the image holds more files than any image of ours would")
-    return parse(unpacked)
+    return unpacked
 
 
 def _read(g: GuestFS, path: str, count_bytes: int) -> bytes:

@@ -8,10 +8,13 @@ and `dnf group list` would no longer work in the image.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 RPM_DATABASES = ("usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/rpmdb.sqlite")
 DNF_HISTORY = "var/lib/dnf/history.sqlite"
@@ -32,8 +35,7 @@ def settle_dnf_history(path: Path, epoch: int) -> None:
     has a file of another name and honours SOURCE_DATE_EPOCH itself.
     """
     _rewrite(path, [
-        ("UPDATE trans SET dt_begin = ?1, dt_end = CASE WHEN dt_end IS NULL THEN NULL "
-         "ELSE ?1 END WHERE dt_begin > ?1 OR dt_end > ?1", (epoch,)),
+        ("UPDATE trans SET dt_begin = ?1, dt_end = iif(dt_end IS NULL, NULL, ?1)", (epoch,)),
         ("DELETE FROM console_output", ()),
     ])
 
@@ -42,15 +44,20 @@ def _rewrite(path: Path, statements: Sequence[tuple[str, tuple[int, ...]]]) -> N
     """Change a database and write all of it anew; file, owner, mode and label stay.
 
     A write-ahead log beside it is folded in and removed. VACUUM INTO copies tables and indices in
-    their order into fresh pages (https://sqlite.org/lang_vacuum.html).
+    their order into fresh pages (https://sqlite.org/lang_vacuum.html). What a script has broken
+    is left to the validator, which will say so.
     """
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch, "fresh.sqlite")
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-            for statement, values in statements:
-                database.execute(statement, values)
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            database.execute("VACUUM INTO ?", (str(fresh),))
+        try:
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+                for statement, values in statements:
+                    database.execute(statement, values)
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                database.execute("VACUUM INTO ?", (str(fresh),))
+        except sqlite3.DatabaseError as error:
+            log.warning("%s is left as it is: %s", path, error)
+            return
         path.write_bytes(fresh.read_bytes())
     for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)

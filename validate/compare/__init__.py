@@ -1,0 +1,1 @@
+"""Two builds of one image, side by side: which bytes differ, and which file they belong to."""
