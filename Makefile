@@ -23,9 +23,10 @@ test-full: setup lint ## everything, with the boots that CI has no time for
 test-fast: setup ## the tests that build and boot nothing
 	$(BIN)/python -m pytest -m "not integration"
 
-lint: setup ## ruff and mypy --strict
+lint: setup ## ruff and mypy --strict, the benchmarks too
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks/*.py
 
 bench: setup ## a cold and a warm build beside their floor, as ratios
 	$(BIN)/python benchmarks/build.py

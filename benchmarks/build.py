@@ -29,11 +29,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
-from builder.plan import Options, Plan, make
+from builder.options import Options
+from builder.plan import Plan, make
 from builder.root import initramfs
 from builder.root.packages import rpm_files
 from builder.root.sandbox import Sandbox
-from builder.root.steps import LAYER, ROOT_STEPS
+from builder.root.steps import LAYER, root_steps
 from builder.root.tree import Tree
 from builder.store import Store
 from host.mounts import overlay, private_mounts, read_only_overlay
@@ -112,7 +113,7 @@ def floor(store_folder: Path, folder: Path, release: str) -> dict[str, float]:
     ), store)
     rpms = rpm_files(plan.request, plan.choices, store, Silent())
     layers = []
-    for name in reversed(ROOT_STEPS):
+    for name in reversed(root_steps(plan)):
         entry = store.find(name, plan.steps[name].digest)
         assert entry is not None, "the build has just made it"
         layers.append(entry.data / LAYER)
@@ -152,7 +153,7 @@ def dracut(scratch: Path, layers: list[Path], plan: Plan) -> float:
         (scratch / name).mkdir()
     with overlay(layers, scratch / "upper", scratch / "work", scratch / "view") as view:
         tree = Tree(view, Sandbox(view, plan.epoch))
-        return timed(lambda: initramfs.make(tree, Silent()))
+        return timed(lambda: initramfs.make(tree, plan.layout, Silent()))
 
 
 def timed(work: Callable[[], object]) -> float:
