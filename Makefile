@@ -28,8 +28,10 @@ lint: setup ## ruff and mypy --strict, the benchmarks too
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks/*.py
 
-bench: setup ## a cold and a warm build beside their floor, as ratios
+bench: setup ## builds, formats and all targets beside their floors, as ratios
 	$(BIN)/python benchmarks/build.py
+	$(BIN)/python benchmarks/formats.py
+	$(BIN)/python benchmarks/targets.py
 
 clean: ## remove what the demo and the tools made here (not the store, not the venv)
 	rm -rf build public .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
