@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from builder.artefact import TREE, About
+from builder.artefact import CONTENT, NAMING, TREE, About
 from builder.formats.tools import (
     comps,
     fat,
@@ -35,6 +35,7 @@ from host.progress import Progress
 name = "install-iso"
 title = "installation medium: packages, groups, kickstart and kernel on an ISO image"
 source = TREE
+uses = (*NAMING, *CONTENT)
 
 _LABEL_KIND = "dvd"
 _KEYS = "etc/pki/rpm-gpg"

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from builder.artefact import TREE, About
+from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import fat, iso, iso_loader, squashfs, tree_kernel
 from host.errors import InputError
 from host.progress import Progress
@@ -20,6 +20,7 @@ from host.progress import Progress
 name = "live-iso"
 title = "live system on an ISO image: CD, USB stick, BIOS and UEFI"
 source = TREE
+uses = NAMING
 
 _MODULE = "dmsquash-live"
 # A flat squashfs can only be laid under an overlay; the option says so before systemd decides.
