@@ -48,6 +48,8 @@ class Layer(BaseModel):
 
     data_sources: where cloud-init looks for its data, in this order; empty: it finds out itself.
     data_source_settings: options of a data source, by its name (cloud-init's `datasource`).
+    default_user: the account that cloud-init makes, where the destination's users expect another
+    name than cloud-user.
     packages: installed on top, with what they require.
     kernel_arguments: added to the kernel's command line, such as a console.
     services: units that are enabled.
@@ -57,14 +59,17 @@ class Layer(BaseModel):
 
     data_sources: list[str] = []
     data_source_settings: dict[str, dict[str, Scalar | list[Scalar]]] = {}
+    default_user: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
     packages: list[str] = []
     kernel_arguments: list[str] = []
     services: list[str] = []
 
     @model_validator(mode="after")
-    def _settings_are_of_sources(self) -> Self:
+    def _belongs_to_sources(self) -> Self:
         if stray := sorted(set(self.data_source_settings) - set(self.data_sources)):
             raise ValueError(f"data_source_settings: {stray[0]} is not one of data_sources")
+        if self.default_user and not self.data_sources:
+            raise ValueError("default_user: cloud-init makes it, and there are no data_sources")
         return self
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
 
 import yaml
 
@@ -58,8 +59,13 @@ def _set_data_sources(tree: Tree, layer: Layer, where: str) -> None:
         raise InputError("the target lists data sources and the image has no cloud-init",
                          where=where, remedy="add cloud-init to %packages")
     text = f"datasource_list: [ {', '.join(layer.data_sources)} ]\n"
+    more: dict[str, Any] = {}
     if layer.data_source_settings:
-        text += yaml.safe_dump({"datasource": layer.data_source_settings}, sort_keys=True)
+        more["datasource"] = layer.data_source_settings
+    if layer.default_user:  # laid over what cloud.cfg says of it (cloud-init: merging)
+        more["system_info"] = {"default_user": {"name": layer.default_user}}
+    if more:
+        text += yaml.safe_dump(more, sort_keys=True)
     tree.write(data_sources_file(layer), text, mode=0o644)
 
 
