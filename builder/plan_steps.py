@@ -16,6 +16,7 @@ from builder.root.packages import Choice, Request
 from builder.root.pre import CODE as SCRIPTS
 from builder.root.pre import PreResult
 from builder.steps import Step, code_digest, digest_of
+from images import catalogue
 from specs.model import Rule
 
 _SANDBOX = ("builder/root/sandbox.py", "builder/root/filters.py", "builder/root/tree.py",
@@ -62,6 +63,7 @@ def all_steps(
                             "builder/disk/fstab.py", "builder/disk/ancestry.py", *_SANDBOX),
     }, packages)
     initramfs = Step("initramfs", {
+        "drivers": digest_of(catalogue.all_drivers()),
         "code": code_digest("builder/root/initramfs.py", *_SANDBOX),
     }, settings)
     bootloader = Step("bootloader", {

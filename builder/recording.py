@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, TemplateError
 
 from builder import formats
-from builder.artefact import DISK
+from builder.artefact import DISK, About
 from builder.execution import Execution
 from builder.plan import Plan
 from builder.root import installed
@@ -47,8 +47,7 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
         repositories=repositories(plan),
         packages=installed.packages(base.data, plan.packages),
         artefacts=artefacts,
-        targets=[_target(target, artefacts, name, _words(about.__dict__))
-                 for target in options.targets],
+        targets=[_target(target, artefacts, name, about) for target in options.targets],
         steps=[_step(step, plan, execution) for step in plan.steps.values()],
         tools=plan.tools,
     )
@@ -108,15 +107,16 @@ def _artefacts(plan: Plan, execution: Execution, wish: str, name: str) -> list[A
 
 
 def _target(
-    target: Target, artefacts: list[Artefact], name: str, words: dict[str, str],
+    target: Target, artefacts: list[Artefact], name: str, about: About,
 ) -> TargetRecord:
+    words = _words(about)
     takes = (*target.formats, *target.accepts)
     return TargetRecord(
         name=target.name, title=target.title,
         files=[artefact.file for artefact in artefacts if artefact.format in takes],
         documents=[f"{name}.{ending}" for ending in target.documents],
         properties={key: _filled(value, target, words)
-                    for key, value in target.properties.items()},
+                    for key, value in target.properties_for(words["arch"]).items()},
     )
 
 
@@ -135,8 +135,10 @@ def _filled(value: Any, target: Target, words: dict[str, str]) -> Any:
         ) from error
 
 
-def _words(about: dict[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in about.items() if isinstance(value, str | int)}
+def _words(about: About) -> dict[str, str]:
+    """Return what properties may name in braces: the plain fields, and the disk's size in GiB."""
+    plain = {key: str(value) for key, value in vars(about).items() if isinstance(value, str | int)}
+    return {**plain, "disk_size_gib": str(-(-about.disk_size_bytes >> 30))}
 
 
 def _step(step: Step, plan: Plan, execution: Execution) -> StepRecord:

@@ -22,7 +22,7 @@ import ccis.commands
 from ccis import log, output
 
 _ORDER = ["doctor", "list", "lint", "explain", "plan", "build", "validate", "boot", "publish",
-          "verify"]
+          "verify", "reproduce"]
 """How the help lists what it knows; further commands follow in the order of the alphabet."""
 
 _EPILOG = """\b

@@ -22,7 +22,8 @@ from host.errors import HostError, ProgramError
 log = logging.getLogger("ccis.run")
 
 TAIL_LINES = 30
-_running: set[subprocess.Popen[bytes]] = set()
+going: set[subprocess.Popen[bytes]] = set()
+"""The programs that run now, in all threads: what kill_all() kills."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run(
         )
     except FileNotFoundError as error:
         raise _missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
-    _running.add(process)
+    going.add(process)
     captured: tuple[list[str], list[str]] = ([], [])
     readers = [
         threading.Thread(target=_drain, args=(pipe, into, tail, on_line, logged), daemon=True)
@@ -92,7 +93,7 @@ def run(
     try:
         if stdin is not None and process.stdin is not None:
             _feed(process.stdin, stdin)
-        status = _wait(process, timeout_s)
+        status = wait_for(process, timeout_s)
     except TimeoutError as error:
         raise HostError(
             f"{words[0]} did not end within {timeout_s:.0f} s", why="; ".join(list(tail)[-4:]),
@@ -100,7 +101,7 @@ def run(
     finally:
         if process.poll() is None:
             kill_group(process)
-        _running.discard(process)
+        going.discard(process)
         for reader in readers:
             reader.join(timeout=5)
     if status == 127 and any(f"setpriv: failed to execute {words[0]}" in line for line in tail):
@@ -110,7 +111,7 @@ def run(
     return Completed(status, "".join(captured[0]), "".join(captured[1]))
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
+def wait_for(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
     """Reap a program and count its processor time, which subprocess does not tell."""
     descriptor = os.pidfd_open(process.pid)
     try:
@@ -138,7 +139,7 @@ def kill_all() -> None:
 
     The threads that wait for one get a ProgramError and clean up as after any failure.
     """
-    for process in tuple(_running):
+    for process in tuple(going):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 

@@ -61,6 +61,12 @@ def target_file(name: str) -> Path:
     return HERE / "targets" / f"{name}.yaml"
 
 
+def all_drivers() -> list[str]:
+    """Return the kernel modules that any target needs: one initramfs suits every destination."""
+    return sorted({name for each in map(target, target_names()) for driver in each.drivers
+                   for name in driver.split("|")})
+
+
 def targets_of(chosen: Image) -> list[Target]:
     """Return the targets that an image is the flavour of.
 

@@ -106,6 +106,7 @@ class Target(BaseModel):
     by_architecture: dict[Architecture, Properties] = {}
     documents: dict[str, str] = {}
 
-    def properties_for(self, arch: Architecture) -> Properties:
+    def properties_for(self, arch: str) -> Properties:
         """Return the properties of an image for this architecture, placeholders and all."""
-        return {**self.properties, **self.by_architecture.get(arch, {})}
+        own = next((more for name, more in self.by_architecture.items() if name == arch), {})
+        return {**self.properties, **own}

@@ -157,7 +157,8 @@ def _action(plan: Plan, name: str, lower: Sequence[Path], progress: Progress) ->
 
     actions: dict[str, Action] = {
         "settings": configure,
-        "initramfs": lambda tree: initramfs.make(tree, plan.layout, progress),
+        "initramfs": lambda tree: initramfs.make(
+            tree, plan.layout, progress, catalogue.all_drivers()),
         "bootloader": lambda tree: bootloader.install(tree, plan.kickstart, plan.layout),
         "seal": finish,
     }

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from host.errors import HostError, ProgramError
-from host.run import TAIL_LINES, _running, _wait, environment, guarded, kill_group
+from host.run import TAIL_LINES, environment, going, guarded, kill_group, wait_for
 
 log = logging.getLogger("ccis.run")
 
@@ -33,7 +33,7 @@ class _Running:
     tail: deque[str]
 
     def status(self) -> int:
-        status = _wait(self.process, None)
+        status = wait_for(self.process, None)
         self.reader.join(timeout=5)
         return status
 
@@ -110,13 +110,13 @@ def _started(argv: Sequence[str], stdin: int, stdout: int) -> Iterator[_Running]
     )
     reader = threading.Thread(target=_read_errors, args=(process, tail), daemon=True)
     reader.start()
-    _running.add(process)
+    going.add(process)
     try:
         yield _Running(argv, process, reader, tail)
     finally:
         if process.poll() is None:
             kill_group(process)
-        _running.discard(process)
+        going.discard(process)
         reader.join(timeout=5)
         for end in (process.stdin, process.stdout, process.stderr):
             if end is not None:
