@@ -109,7 +109,8 @@ def floor(store_folder: Path, folder: Path, release: str) -> dict[str, float]:
     image = catalogue.image(IMAGE)
     plan = make(Options(
         image=image, kickstart=catalogue.kickstart_of(image), release=catalogue.release(release),
-        arch=os.uname().machine, rehearsal=rehearsal.path(release),
+        arch=os.uname().machine, formats=image.formats,
+        rehearsal=rehearsal.path(release),
     ), store)
     rpms = rpm_files(plan.request, plan.choices, store, Silent())
     layers = []

@@ -21,7 +21,7 @@ class Options:
     """One image with one content; `ccis build` may ask for several.
 
     targets: destinations that all want the same layer over the tree.
-    formats: the artefacts; empty: those that the targets take best, or the image's own.
+    formats: the artefacts; empty: those that the targets take best.
     rehearsal: the folder of the rehearsal distribution, for releases that are made of it.
     """
 
@@ -53,13 +53,7 @@ class Options:
     @property
     def wanted_formats(self) -> list[str]:
         """The artefacts to be made, each once."""
-        wanted = list(self.formats)
-        if not wanted:
-            own = {target.name for target in self.targets} == set(self.image.targets)
-            if own and self.image.formats:
-                wanted = self.image.formats
-            else:
-                wanted = [name for target in self.targets for name in target.formats]
+        wanted = self.formats or [name for each in self.targets for name in each.formats]
         return list(dict.fromkeys(wanted))
 
     @property

@@ -87,7 +87,8 @@ def options_of(
     return [
         Options(image=image, kickstart=kickstart or catalogue.kickstart_of(image),
                 release=release, arch=arch, engine=engine, targets=tuple(group),
-                formats=tuple(wanted_formats), rehearsal=rehearsal)
+                formats=tuple(wanted_formats or (() if wishes else image.formats)),
+                rehearsal=rehearsal)
         for image, group in chosen
     ]
 
