@@ -10,8 +10,8 @@ from host.progress import Progress
 
 name = "vagrant-libvirt"
 title = "Vagrant box for libvirt (KVM), with a qcow2 that QEMU reads since 2012"
-# A box cannot say which QEMU it needs, and the plugin does not ask: on a desktop with QEMU before
-# 5.1 a zstd disk ends in libvirt's "unable to read". The zlib one is made for others anyway.
+# A box cannot say which QEMU it needs, and desktops have all kinds: QEMU before 5.1 does not start
+# from a qcow2 with zstd. The one with zlib is made for others anyway.
 source = "qcow2-zlib"
 uses = ()
 

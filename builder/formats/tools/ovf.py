@@ -50,10 +50,9 @@ def envelope(about: About, hypervisor: Hypervisor, disk_file: str, disk_file_byt
 
     disk_file, disk_file_bytes: name and size of the stream-optimised VMDK beside the envelope.
 
-    SATA and E1000 are what VMware and VirtualBox (from 6.1 on, VMware's name of SATA included)
-    both have and CentOS 7 to 10 drive: VirtualBox refuses pvscsi and vmxnet3, and CentOS 8
-    dropped the driver of the LSI Logic that VirtualBox emulates. BIOS is the firmware, because
-    VirtualBox knows no other from an envelope.
+    SATA and E1000 are what VMware and VirtualBox both have: VirtualBox has neither pvscsi nor
+    vmxnet3. VirtualBox 7 knows VMware's name of the SATA controller as well as its own (its
+    ovfreader.cpp). BIOS is the firmware, because VirtualBox reads no other out of an envelope.
     """
     title, version = escape(about.title), escape(about.version)
     extra = "".join(f"\n      {line}" for line in hypervisor.extra)
@@ -107,7 +106,7 @@ def envelope(about: About, hypervisor: Hypervisor, disk_file: str, disk_file_byt
 
 
 def _items(hypervisor: Hypervisor) -> str:
-    """Return the devices; VirtualBox finds the SATA controller by its caption."""
+    """Return the devices; older VirtualBoxes find the SATA controller by its caption."""
     return "".join([
         _item(1, _PROCESSOR, f"{CPUS} virtual CPUs", AllocationUnits="hertz * 10^6",
               VirtualQuantity=CPUS),

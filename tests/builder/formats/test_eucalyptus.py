@@ -56,22 +56,43 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def sourced(keys: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, with a eucarc that names them sourced."""
+def source_eucarc(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = (keys / "user.crt", keys / "user.key", keys / "cloud.crt", "0123-4567-8901")
     for name, value in zip(NAMES, values, strict=True):
         monkeypatch.setenv(name, str(value))
+
+
+@pytest.fixture
+def sourced(keys: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, with a eucarc that names them sourced."""
+    source_eucarc(keys, monkeypatch)
     return keys
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
+    """A small disk: one part."""
     path = tmp_path / "disk.raw"
+    path.write_bytes(b"text " * MIB)
+    return path
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disk of two parts, with a hole at its end."""
+    path = tmp_path_factory.mktemp("large") / "disk.raw"
     with path.open("wb") as stream:
-        stream.write(os.urandom(13 * MIB) + b"text " * MIB)
+        stream.write(os.urandom(10 * MIB) + b"text " * MIB)
         stream.truncate(40 * MIB)
     return path
+
+
+@pytest.fixture(scope="module")
+def files(large: Path, keys: Path) -> dict[str, bytes]:
+    """What is in the bundle of the larger disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        source_eucarc(keys, patch)
+        return bundled(large)
 
 
 @dataclass
@@ -95,8 +116,7 @@ def bundled(disk: Path, progress: Silent | None = None) -> dict[str, bytes]:
         return {each.name: opened.extractfile(each).read() for each in opened}  # type: ignore[union-attr]
 
 
-def test_parts_of_10_mib_and_a_manifest(disk: Path, sourced: Path) -> None:
-    files = bundled(disk)
+def test_parts_of_10_mib_and_a_manifest(files: dict[str, bytes]) -> None:
     assert list(files) == ["image.part.00", "image.part.01", "image.manifest.xml"]
     assert len(files["image.part.00"]) == 10 * MIB
     root = ET.fromstring(files["image.manifest.xml"])
@@ -111,30 +131,32 @@ def test_parts_of_10_mib_and_a_manifest(disk: Path, sourced: Path) -> None:
 
 
 @pytest.mark.parametrize(("reader", "prefix"), [("user", "user"), ("cloud", "ec2")])
-def test_user_and_cloud_open_it(disk: Path, sourced: Path, reader: str, prefix: str) -> None:
-    files = bundled(disk)
-    image = ET.fromstring(files.pop("image.manifest.xml")).find("image")
+def test_user_and_cloud_open_it(
+    files: dict[str, bytes], large: Path, keys: Path, reader: str, prefix: str,
+) -> None:
+    image = ET.fromstring(files["image.manifest.xml"]).find("image")
     assert image is not None
 
     def secret(name: str) -> bytes:
         encrypted = bytes.fromhex(image.findtext(f"{prefix}_encrypted_{name}") or "")
-        return bytes.fromhex(openssl("pkeyutl", "-decrypt", "-inkey", sourced / f"{reader}.key",
+        return bytes.fromhex(openssl("pkeyutl", "-decrypt", "-inkey", keys / f"{reader}.key",
                                      stdin=encrypted).decode())
 
     decryptor = Cipher(AES(secret("key")), CBC(secret("iv"))).decryptor()
     unpadder = PKCS7(128).unpadder()
-    packed = unpadder.update(decryptor.update(b"".join(files.values()))) + unpadder.finalize()
+    parts = b"".join(content for name, content in files.items() if ".part." in name)
+    packed = unpadder.update(decryptor.update(parts)) + unpadder.finalize()
     whole = gzip.decompress(packed)
     assert image.findtext("digest") == hashlib.sha1(whole).hexdigest()
     with tarfile.open(fileobj=io.BytesIO(whole)) as opened:
         assert opened.getnames() == ["centos-stream-10-eucalyptus.raw"]
         reading = opened.extractfile("centos-stream-10-eucalyptus.raw")
         assert reading is not None
-        assert reading.read() == disk.read_bytes()
+        assert reading.read() == large.read_bytes()
 
 
-def test_the_manifest_is_signed_by_the_user(disk: Path, sourced: Path) -> None:
-    text = bundled(disk)["image.manifest.xml"].decode()
+def test_the_manifest_is_signed_by_the_user(files: dict[str, bytes], sourced: Path) -> None:
+    text = files["image.manifest.xml"].decode()
     signature = ET.fromstring(text).findtext("signature") or ""
     start, end = text.index("<machine_configuration>"), text.index("<signature>")
     key = eucarc.rsa_key(eucarc.bundler().certificate)
