@@ -1,0 +1,62 @@
+"""One gzip member (RFC 1952) of pieces that are compressed at once, each on its own.
+
+One member, not many: readers that stop after the first one are still about. Zeroes are compressed
+once for each length.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import BinaryIO
+
+from builder.formats.tools.checksums import combined
+
+PIECE_BYTES = 4 << 20
+"""How much is a piece: a new one costs what its first 32 KiB could not refer to."""
+
+_LEVEL = 6
+# Deflate, no name, no time, no hint of the level; written under Unix.
+_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\x03"
+_LAST_BLOCK = b"\x03\0"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of the content: deflated up to a byte's end, its CRC-32, its length."""
+
+    deflated: bytes
+    crc32: int
+    length: int
+
+
+def piece(data: bytes | bytearray) -> Piece:
+    """Compress a piece; several threads may do so at once."""
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflated = deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    return Piece(deflated, zlib.crc32(data), len(data))
+
+
+@lru_cache(maxsize=8)
+def zeroes(length: int) -> Piece:
+    """Return a piece of zeroes."""
+    return piece(bytes(length))
+
+
+def write(target: BinaryIO, pieces: Iterable[Piece]) -> None:
+    """Write the member."""
+    crc32 = length = 0
+    target.write(_HEADER)
+    for each in pieces:
+        target.write(each.deflated)
+        crc32 = combined(crc32, each.crc32, each.length)
+        length += each.length
+    target.write(_LAST_BLOCK + crc32.to_bytes(4, "little")
+                 + (length & 0xFFFFFFFF).to_bytes(4, "little"))
+
+
+def identity() -> dict[str, str]:
+    """Return the version of the compressor and its options."""
+    return {"zlib": zlib.ZLIB_RUNTIME_VERSION, "level": str(_LEVEL), "piece": str(PIECE_BYTES)}
