@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.artefact import About
+from builder.artefact import NAMING, About
 from host.files import link_or_copy
 from host.progress import Progress
 
 name = "docker"
 title = "container image for docker load: Docker 1.10 and later, podman, skopeo"
 source = "oci"
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

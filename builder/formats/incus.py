@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.artefact import TREE, About
+from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import incus_files, members, squashfs, tar_tree
 from host.progress import Progress
 
 name = "incus"
 title = "Incus or LXD container, split: incus.tar.xz and squashfs (incus image import A B)"
 source = TREE
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

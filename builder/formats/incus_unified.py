@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.artefact import TREE, About
+from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import incus_files, members, tar_tree
 from builder.formats.tools.compressors import XZ
 from host.progress import Progress
@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "incus-unified"
 title = "Incus or LXD container in one file: metadata.yaml, templates and rootfs"
 source = TREE
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

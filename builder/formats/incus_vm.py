@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.artefact import About
+from builder.artefact import NAMING, About
 from builder.formats.tools import incus_files, members
 from host.files import link_or_copy
 from host.progress import Progress
@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "incus-vm"
 title = "Incus or LXD virtual machine: incus-vm.tar.xz and incus.qcow2 (incus image import A B)"
 source = "qcow2"
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

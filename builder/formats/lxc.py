@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.artefact import About
+from builder.artefact import NAMING, About
 from builder.formats.tools import lxc_files, members
 from host.files import link_or_copy
 from host.progress import Progress
@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "lxc"
 title = "LXC image: metadata and root for lxc-create -t local, or for an image server"
 source = "tar-xz"
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

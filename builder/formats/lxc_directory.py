@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.artefact import TREE, About
+from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import lxc_files, members, tar_tree
 from host.progress import Progress
 
 name = "lxc-directory"
 title = "LXC container, configuration and root, to be unpacked below /var/lib/lxc"
 source = TREE
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

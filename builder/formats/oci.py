@@ -10,7 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from builder.artefact import TREE, About
+from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import oci_archive, oci_documents, tar_tree
 from builder.formats.tools.compressors import GZIP
 from host.progress import Progress
@@ -18,6 +18,7 @@ from host.progress import Progress
 name = "oci"
 title = "container image as an OCI archive: podman, skopeo, Kubernetes, registries"
 source = TREE
+uses = NAMING
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

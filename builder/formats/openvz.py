@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "openvz"
 title = "OpenVZ OS template (/vz/template/cache): no kernel, no boot loader"
 source = TREE
+uses = ()
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

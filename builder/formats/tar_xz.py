@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "tar-xz"
 title = "root tree as tar.xz: docker import, LXC, machinectl, chroots"
 source = TREE
+uses = ()
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "tar-zst"
 title = "root tree as tar.zst: podman import, machinectl, chroots; unpacked fastest"
 source = TREE
+uses = ()
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from host.progress import Progress
 name = "wsl"
 title = "distribution for the Windows Subsystem for Linux (WSL 2.4.4 and later)"
 source = TREE
+uses = ()
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
