@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -36,18 +36,19 @@ def execute(tasks: Iterable[Task]) -> None:
     """
     waiting = {task.key: task for task in tasks}
     cores = os.cpu_count() or 1
+    limits = {False: cores, True: cores + 1}
     running: dict[Future[None], Task] = {}
     done: set[Hashable] = set()
     with (
-        ThreadPoolExecutor(max_workers=cores) as makers,
-        ThreadPoolExecutor(max_workers=cores + 1, initializer=_be_nice) as converters,
+        ThreadPoolExecutor(max_workers=limits[False]) as makers,
+        ThreadPoolExecutor(max_workers=limits[True], initializer=_be_nice) as converters,
     ):
+        pools = {False: makers, True: converters}
         try:
             while waiting or running:
-                for task in [each for each in waiting.values() if done.issuperset(each.after)]:
+                for task in _ready(waiting, running.values(), done, limits):
                     del waiting[task.key]
-                    pool = converters if task.conversion else makers
-                    running[pool.submit(task.work)] = task
+                    running[pools[task.conversion].submit(task.work)] = task
                 assert running, f"tasks that wait for each other or for none: {list(waiting)}"
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -58,6 +59,25 @@ def execute(tasks: Iterable[Task]) -> None:
                 future.cancel()
             _stop(running)
             raise
+
+
+def _ready(
+    waiting: dict[Hashable, Task], running: Collection[Task], done: set[Hashable],
+    limits: dict[bool, int],
+) -> list[Task]:
+    """Return the tasks to start now, the first ones first.
+
+    No more than there are workers: a task of the first image that is ready a moment later goes
+    before the last image's, so that the longest chain of work is not the last to end.
+    """
+    free = {kind: limit - sum(task.conversion is kind for task in running)
+            for kind, limit in limits.items()}
+    chosen = []
+    for task in waiting.values():
+        if free[task.conversion] > 0 and done.issuperset(task.after):
+            free[task.conversion] -= 1
+            chosen.append(task)
+    return chosen
 
 
 def _stop(running: Iterable[Future[None]]) -> None:

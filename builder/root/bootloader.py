@@ -48,7 +48,8 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     data = command.data
     appended = _appended(tree, kickstart, data.appendLine)
     # grub2-mkconfig itself writes root= and a btrfs's rootflags=.
-    arguments = " ".join([*kernel_arguments(layout), *([appended] if appended else [])])
+    own = kernel_arguments(layout) if layout.partitions else []
+    arguments = " ".join([*own, *([appended] if appended else [])])
     lines = [
         f"GRUB_TIMEOUT={5 if data.timeout is None else data.timeout}",
         "GRUB_DISTRIBUTOR=\"$(sed 's, release .*$,,g' /etc/system-release)\"",
