@@ -23,7 +23,9 @@ def test_create_again_does_nothing_and_path_finds_it(ccis: Command) -> None:
 def test_serve_gives_the_repository_over_http_until_interrupted(ccis: Command) -> None:
     folder = Path(ccis("rehearsal", "create", "rehearsal-10").stdout.strip())
     server = subprocess.Popen([CCIS, "rehearsal", "serve", "rehearsal-10"], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              # A background job, as CI may run us, ignores SIGINT.
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
