@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from builder.artefact import DISK, About
-from builder.formats.tools import archive, deflate, eucarc
+from builder.formats.tools import archive, eucarc, gzip_member
 from builder.formats.tools.archive import Piece
 from builder.formats.tools.bundle import Contents, Part, manifest
 from host.progress import Progress
@@ -50,7 +50,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
     digest = hashlib.sha1(usedforsecurity=False)
     image = archive.tar(archive.member(f"{about.slug}.raw", source, about.epoch))
     watched = archive.watched(image, size_bytes, progress, name)
-    packed = deflate.gzip_stream(_hashed(watched, digest), deflate.FAST_LEVEL)
+    packed = archive.gzipped(_hashed(watched, digest), gzip_member.FAST_LEVEL)
     parts: list[Part] = []
 
     def members() -> Iterator[Piece]:
@@ -67,7 +67,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
 
 def identity() -> dict[str, str]:
     """Return for whom the bundle is, and how it is compressed."""
-    return {**eucarc.bundler().identity(), **deflate.identity(deflate.FAST_LEVEL)}
+    return {**eucarc.bundler().identity(), **gzip_member.identity(gzip_member.FAST_LEVEL)}
 
 
 def _hashed(pieces: Iterable[Piece], digest: archive.Digest) -> Iterator[Piece]:

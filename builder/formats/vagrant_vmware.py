@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import About
-from builder.formats.tools import deflate, vagrant
+from builder.formats.tools import gzip_member, vagrant
 from builder.formats.tools.machine import CPUS, MEMORY_MIB, require_x86_64
 from host.progress import Progress
 
@@ -34,7 +34,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
 
 def identity() -> dict[str, str]:
     """Return how it is compressed."""
-    return deflate.identity(deflate.FAST_LEVEL)
+    return gzip_member.identity(gzip_member.FAST_LEVEL)
 
 
 def _vmx(about: About) -> str:

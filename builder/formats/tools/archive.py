@@ -1,4 +1,8 @@
-"""tar archives of a few plain files: same bytes each time, big files streamed, holes not read."""
+"""tar archives of a few plain files: same bytes each time, big files streamed, holes not read.
+
+As in tools/blocks.py, content decides what is empty, and a copy of a file with other holes gives
+the same archive, gzipped ones too.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,24 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+from builder.formats.tools import blocks, gzip_member
+from builder.formats.tools.parallel import ordered
 from host.progress import Progress
-from host.sparse import pieces
 
-Piece = tuple[bytes | memoryview, bool]
-"""Content, and whether it is data: False are zeroes of a hole. Valid until the next piece."""
+Data = bytes | bytearray | memoryview
+Piece = tuple[Data, bool]
+"""Content, and whether it is data: with False it is all zeroes."""
 
 _BLOCK_BYTES = tarfile.BLOCKSIZE
 _RECORD_BYTES = tarfile.RECORDSIZE
 _USTAR_LIMIT_BYTES = 8 << 30
+_ZEROES = memoryview(bytes(gzip_member.PIECE_BYTES))
 
 
 class Digest(Protocol):
     """What hashlib's objects have in common."""
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: Data, /) -> None:
         """Take more content."""
 
 
@@ -34,7 +41,6 @@ def member(
 
     content: the bytes, or the file that holds them. epoch: its time. digest: fed with the content.
     The owner is root and the mode 0644, whatever those of the file are.
-    A file that gets shorter meanwhile raises OSError.
     """
     size_bytes = len(content) if isinstance(content, bytes) else content.stat().st_size
     yield _header(name, size_bytes, epoch), True
@@ -70,6 +76,17 @@ def write(destination: Path, archive: Iterable[Piece]) -> None:
                 stream.seek(len(piece), os.SEEK_CUR)
 
 
+def gzipped(archive: Iterable[Piece], level: int) -> Iterator[bytes]:
+    """Yield the archive as one gzip member; level: 1 is fast, 9 small."""
+
+    def compressed(piece: Piece) -> gzip_member.Piece:
+        data, is_data = piece
+        return (gzip_member.piece(data, level) if is_data
+                else gzip_member.zeroes(len(data), level))
+
+    return gzip_member.stream(ordered(compressed, archive))
+
+
 def watched(
     archive: Iterable[Piece], total_bytes: int, progress: Progress, step: str,
 ) -> Iterator[Piece]:
@@ -97,6 +114,8 @@ def _content(content: bytes | Path, size_bytes: int) -> Iterator[Piece]:
     if isinstance(content, bytes):
         yield content, True
         return
-    with content.open("rb", buffering=0) as stream:
-        for _, piece, is_data in pieces(stream.fileno(), size_bytes):
-            yield piece, is_data
+    with blocks.opened(content) as disk:
+        for offset in range(0, size_bytes, gzip_member.PIECE_BYTES):
+            length = min(gzip_member.PIECE_BYTES, size_bytes - offset)
+            data = blocks.content(disk, offset, length)
+            yield (_ZEROES[:length], False) if data is None else (data, True)

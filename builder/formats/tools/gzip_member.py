@@ -7,7 +7,7 @@ once for each length.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
@@ -16,6 +16,10 @@ from builder.formats.tools.checksums import combined
 
 PIECE_BYTES = 4 << 20
 """How much is a piece: a new one costs what its first 32 KiB could not refer to."""
+
+FAST_LEVEL = 1
+"""For disks inside of other files: of 154 MiB of a root tree it leaves 62 MiB for 1.7 s of a
+processor, where level 6 leaves 58 MiB for 5.5 s."""
 
 _LEVEL = 6
 # Deflate, no name, no time, no hint of the level; written under Unix.
@@ -32,31 +36,36 @@ class Piece:
     length: int
 
 
-def piece(data: bytes | bytearray) -> Piece:
-    """Compress a piece; several threads may do so at once."""
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+def piece(data: bytes | bytearray | memoryview, level: int = _LEVEL) -> Piece:
+    """Compress a piece; several threads may do so at once. level: 1 is fast, 9 small."""
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     deflated = deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH)
     return Piece(deflated, zlib.crc32(data), len(data))
 
 
 @lru_cache(maxsize=8)
-def zeroes(length: int) -> Piece:
+def zeroes(length: int, level: int = _LEVEL) -> Piece:
     """Return a piece of zeroes."""
-    return piece(bytes(length))
+    return piece(bytes(length), level)
 
 
 def write(target: BinaryIO, pieces: Iterable[Piece]) -> None:
     """Write the member."""
+    target.writelines(stream(pieces))
+
+
+def stream(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """Yield the member, for what goes on to something else than a file."""
     crc32 = length = 0
-    target.write(_HEADER)
+    yield _HEADER
     for each in pieces:
-        target.write(each.deflated)
+        yield each.deflated
         crc32 = combined(crc32, each.crc32, each.length)
         length += each.length
-    target.write(_LAST_BLOCK + crc32.to_bytes(4, "little")
-                 + (length & 0xFFFFFFFF).to_bytes(4, "little"))
+    yield (_LAST_BLOCK + crc32.to_bytes(4, "little")
+           + (length & 0xFFFFFFFF).to_bytes(4, "little"))
 
 
-def identity() -> dict[str, str]:
+def identity(level: int = _LEVEL) -> dict[str, str]:
     """Return the version of the compressor and its options."""
-    return {"zlib": zlib.ZLIB_RUNTIME_VERSION, "level": str(_LEVEL), "piece": str(PIECE_BYTES)}
+    return {"zlib": zlib.ZLIB_RUNTIME_VERSION, "level": str(level), "piece": str(PIECE_BYTES)}

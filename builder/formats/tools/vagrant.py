@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.artefact import About
 from builder.formats.tools import archive
-from builder.formats.tools.deflate import FAST_LEVEL, gzip_stream
+from builder.formats.tools.gzip_member import FAST_LEVEL
 from host.progress import Progress
 
 # There are no guest additions in the image, so no provider's own shared folders; Vagrant's
@@ -42,7 +42,7 @@ def write_box(
         archive.write(destination, watched)
         return
     with destination.open("wb") as stream:
-        stream.writelines(gzip_stream(watched, FAST_LEVEL))
+        stream.writelines(archive.gzipped(watched, FAST_LEVEL))
 
 
 def _info(about: About) -> dict[str, str]:
