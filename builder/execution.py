@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,7 @@ from builder.schedule import Task, execute
 from builder.steps import Step
 from builder.store import Entry, Store
 from host.cost import Cost, measured
-from host.errors import CcisError, ProgramError
+from host.errors import CcisError, HostError, ProgramError
 from host.files import sha256_file
 from host.mounts import read_only_overlay
 from host.progress import Progress
@@ -55,6 +56,7 @@ class Execution:
     results: dict[Key, Entry] = field(default_factory=dict)
     costs: dict[Key, Cost] = field(default_factory=dict)
     _tasks: dict[Key, Task] = field(default_factory=dict)
+    _stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self, when_done: Callable[[Plan], None]) -> None:
         """Make all that is missing; call `when_done` for each plan whose artefacts are there."""
@@ -66,7 +68,7 @@ class Execution:
             self._tasks["done", str(number)] = Task(
                 ("done", str(number)), self._missing(needs),
                 lambda plan=plan: when_done(plan))  # type: ignore[misc]
-        execute(self._tasks.values())
+        execute(self._tasks.values(), self._stopping)
 
     def files(self, plan: Plan, name: str) -> list[tuple[Path, str]]:
         """Return the files of a format, each with its SHA-256."""
@@ -104,7 +106,7 @@ class Execution:
 
     def _make(self, plan: Plan, step: Step) -> None:
         shown = self._shown(plan, step)
-        progress = _Shown(self.progress, step.name, shown)
+        progress = _Shown(self.progress, step.name, shown, self._stopping)
         with measured() as cost:
             try:
                 self.results[_key(step)], cached = self.store.make(
@@ -200,16 +202,19 @@ class Execution:
 
 @dataclass(frozen=True)
 class _Shown:
-    """Progress of one step, under the name that a person sees."""
+    """Progress of one step, under the name that a person sees; it ends work that is of no use."""
 
     progress: Progress
     step: str
     shown: str
+    stopping: threading.Event
 
     def start(self, step: str, total: float | None = None, unit: str = "") -> None:
         self.progress.start(self._name(step), total, unit)
 
     def advance(self, step: str, done: float, note: str = "") -> None:
+        if self.stopping.is_set():
+            raise HostError("stopped: another step has failed", where=self.shown)
         self.progress.advance(self._name(step), done, note)
 
     def finish(self, step: str, *, cached: bool = False, note: str = "") -> None:

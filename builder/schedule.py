@@ -28,11 +28,11 @@ class Task:
     conversion: bool = False
 
 
-def execute(tasks: Iterable[Task]) -> None:
+def execute(tasks: Iterable[Task], stopping: threading.Event | None = None) -> None:
     """Run every task, in the order of their needs; return when all are done.
 
     The first failure stops everything: programs that run for other tasks are killed, those tasks
-    clean up, and the failure is raised.
+    clean up, and the failure is raised. stopping: set then, for work that is no program's.
     """
     waiting = {task.key: task for task in tasks}
     cores = os.cpu_count() or 1
@@ -55,6 +55,8 @@ def execute(tasks: Iterable[Task]) -> None:
                     future.result()
                     done.add(running.pop(future).key)
         except BaseException:
+            if stopping:
+                stopping.set()
             for future in running:
                 future.cancel()
             _stop(running)
