@@ -6,12 +6,14 @@ import contextlib
 import ctypes
 import errno
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from builder.disk import mkfs
+from builder.disk.ext_corrections import corrections
 from builder.disk.holes import punch_zeroes, xfs_log_range
 from builder.disk.image_file import full_disk_error, is_scarce
 from builder.disk.loop import loop_device
@@ -41,7 +43,7 @@ def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int
     """
     try:
         if part.fstype in mkfs.EXT:
-            _ext(part, image, view, epoch)
+            _ext(part, image, view, scratch, epoch)
         elif part.fstype in mkfs.FAT:
             _fat(part, image, view, epoch)
         else:
@@ -56,38 +58,18 @@ def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int
         raise
 
 
-def _ext(part: Partition, image: Path, view: Path, epoch: int) -> None:
+def _ext(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) -> None:
     # e2fsprogs before 1.47.1 knows only the second name.
     clock = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
     offset = [f"offset={part.start_bytes}"]
     run(mkfs.mke2fs(part, str(image), options=offset, tree=str(view)), env=clock)
+    values = scratch / "values"
+    values.mkdir()
     run(
         ["debugfs", "-w", "-f", "-", f"{image}?offset={part.start_bytes}"],
-        stdin=b"".join(_corrections(view)), env=clock,
+        stdin=b"".join(corrections(view, values)), env=clock,
     )
-
-
-def _corrections(view: Path) -> Iterator[bytes]:
-    """Yield debugfs's commands for what mke2fs -d gets wrong or leaves to chance.
-
-    It gives the root folder its attributes, but not its owner, mode and times. And it copies
-    every file's times of access and change, which tell of the build, not of the image.
-    """
-    status = view.stat()
-    fields = {
-        "mode": f"0{status.st_mode:o}", "uid": status.st_uid & 0xFFFF,
-        "uid_high": status.st_uid >> 16, "gid": status.st_gid & 0xFFFF,
-        "gid_high": status.st_gid >> 16, "mtime": f"@{int(status.st_mtime)}",
-    }
-    for field, value in fields.items():
-        yield f"set_inode_field <2> {field} {value}\n".encode()
-    for folder, folders, files in os.walk(view):
-        for name in (*folders, *files):
-            stamp = int(os.lstat(f"{folder}/{name}").st_mtime)
-            path = f"{folder.removeprefix(str(view))}/{name}"
-            inside = os.fsencode(path).replace(b'"', b'""')
-            if b"\n" not in inside and stamp >= 0:  # debugfs reads lines
-                yield b'sif "%s" atime @%d\nsif "%s" ctime @%d\n' % (inside, stamp, inside, stamp)
+    shutil.rmtree(values)
 
 
 def _fat(part: Partition, image: Path, view: Path, epoch: int) -> None:
