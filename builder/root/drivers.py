@@ -6,26 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from builder.root.initramfs import kernels
+from builder.root.initramfs_names import names
 from builder.root.tree import Tree
-from host.errors import HostError, InputError, ProgramError
-
-_LISTER = "/usr/bin/lsinitrd"
+from host.errors import InputError
 
 
 def check_drivers(tree: Tree, drivers: Mapping[str, Sequence[str]]) -> None:
     """Look for each driver in every kernel's initramfs, or built into that kernel.
 
     drivers: kernel modules by the file of the target that needs them, "a|b" where either will do.
-    Dracut's own lsinitrd(1) reads the finished initramfs, so what a script made of it counts.
+    What counts is the finished initramfs, after a script may have made it anew.
     Raises InputError that names target and driver, HostError when the initramfs can't be read.
     """
-    wanted = {name for names in drivers.values() for name in names}
-    if not wanted:
+    if not any(drivers.values()):
         return
     for version in kernels(tree):
         there = builtin_modules(tree, version) | initramfs_modules(tree, version)
-        for where, names in drivers.items():
-            missing = [name for name in names if not set(choices(name)) & there]
+        for where, needed in drivers.items():
+            missing = [name for name in needed if not set(choices(name)) & there]
             if missing:
                 raise InputError(
                     f"the initramfs lacks {', '.join(missing)}, which the target needs",
@@ -41,15 +39,7 @@ def initramfs_modules(tree: Tree, version: str) -> set[str]:
     if not tree.exists(path):
         raise InputError("a kernel has no initramfs", where=path,
                          remedy="keep dracut in %packages, and the file in scripts")
-    if not tree.sandbox.has(_LISTER):
-        raise HostError("the initramfs can't be read: the tree has no lsinitrd", where=path,
-                        remedy="keep dracut in the image")
-    try:
-        # The view may be read-only: lsinitrd unpacks into a folder that mktemp(1) makes.
-        listing = tree.sandbox.run([_LISTER, path], env={"TMPDIR": "/run"}).stdout
-    except ProgramError as error:
-        raise HostError("the initramfs can't be read", where=path, why=error.why) from error
-    return _modules(line.rpartition(" ")[2] for line in listing.splitlines())
+    return _modules(names(tree.path(path)))
 
 
 def builtin_modules(tree: Tree, version: str) -> set[str]:
@@ -68,5 +58,5 @@ def plain(name: str) -> str:
 
 
 def _modules(paths: Iterable[str]) -> set[str]:
-    names = [PurePath(path.strip()).name for path in paths]
-    return {plain(name.partition(".ko")[0]) for name in names if ".ko" in name}
+    files = [PurePath(path.strip()).name for path in paths]
+    return {plain(file.partition(".ko")[0]) for file in files if ".ko" in file}

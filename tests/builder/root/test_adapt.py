@@ -1,4 +1,4 @@
-"""A target's layer and what it does to the tree; the initramfs that a target's drivers are in."""
+"""A target's layer and what it does to the tree."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from builder.root.adapt import adapt
-from builder.root.drivers import builtin_modules, check_drivers
 from builder.root.sandbox import Sandbox
 from builder.root.tree import Tree
-from host.errors import HostError, InputError
+from host.errors import InputError
 from images.target import Layer
 
 KERNEL = "6.1.0-99"
@@ -118,19 +117,3 @@ def test_an_empty_layer_changes_nothing(tree: Tree) -> None:
     before = sorted(path for path in tree.root.rglob("*"))
     adapt(tree, Layer(), "kvm.yaml")
     assert sorted(path for path in tree.root.rglob("*")) == before
-
-
-def test_a_driver_may_be_built_in_and_its_name_is_spelled_either_way(with_kernel: Tree) -> None:
-    modules = f"/usr/lib/modules/{KERNEL}/modules.builtin"
-    write(with_kernel.root, modules,
-          "kernel/drivers/xen/xen-blkfront.ko\nkernel/net/virtio_net.ko\n")
-    assert builtin_modules(with_kernel, KERNEL) == {"xen_blkfront", "virtio_net"}
-
-
-def test_an_initramfs_that_cannot_be_read_is_said(with_kernel: Tree) -> None:
-    with pytest.raises(InputError, match="no initramfs"):
-        check_drivers(with_kernel, {"kvm.yaml": ["virtio_blk"]})
-    write(with_kernel.root, f"/boot/initramfs-{KERNEL}.img", "not an archive")
-    with pytest.raises(HostError, match="no lsinitrd"):
-        check_drivers(with_kernel, {"kvm.yaml": ["virtio_blk"]})
-    check_drivers(with_kernel, {"docker.yaml": []})
