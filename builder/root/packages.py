@@ -14,7 +14,7 @@ from typing import Any
 from builder.root.nosync import filter_file
 from builder.root.package_errors import error_of
 from builder.root.request import Request
-from builder.root.sandbox import isolation
+from builder.root.sandbox import NO_BYTECODE, isolation
 from builder.store import Store
 from host.errors import HostError, RemoteError
 from host.progress import Progress
@@ -218,7 +218,8 @@ def ask_dnf(
             [*words, "--seccomp", str(descriptor), "--", sys.executable, "-m",
              "builder.root.dnf_worker"],
             stdin=json.dumps(question), timeout_s=_TIMEOUT_S, on_line=on_line,
-            env={"SOURCE_DATE_EPOCH": str(epoch)} if epoch else None, pass_fds=[descriptor],
+            env={**NO_BYTECODE, **({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {})},
+            pass_fds=[descriptor],
             cwd=_PROJECT,
         )
     if not events:

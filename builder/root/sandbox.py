@@ -22,6 +22,10 @@ _DROPPED = (
     "CAP_SYS_PACCT", "CAP_SYS_TTY_CONFIG", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_CONTROL",
 )
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""What Python compiles by itself while a build runs its programs belongs to no package, and is not
+the same each time (https://github.com/python/cpython/issues/78274). `python3 -m compileall` does
+as ever."""
 # What programs look for in /sys. The host's own would show its disks, its firmware (grub2-mkconfig
 # looks there) and its cgroups, and make the image depend on them.
 _SYSTEM_FOLDERS = (
@@ -73,7 +77,7 @@ class Sandbox:
         settings = {
             "PATH": f"{self.path}:{_PATH}" if self.path else _PATH, "HOME": "/root",
             "TERM": "dumb", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-            "SOURCE_DATE_EPOCH": str(self.epoch), **self.environment, **(env or {}),
+            "SOURCE_DATE_EPOCH": str(self.epoch), **NO_BYTECODE, **self.environment, **(env or {}),
         }
         words: list[str | Path] = [
             *_limits(self.largest_file_bytes), "bwrap", "--bind", self.root, "/",
