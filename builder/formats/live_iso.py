@@ -49,7 +49,8 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
         loader = iso_loader.prepare(
             source, about.arch, menu, label, about.epoch, scratch / "loader")
         image = scratch / "squashfs.img"
-        squashfs.make(source, image, about.epoch, exclude=_LEFT_OUT)
+        squashfs.make(source, image, about.epoch, exclude=_LEFT_OUT,
+                      compression=_compression(source, kernel))
         progress.advance(name, 80, "medium")
         content = {
             "LiveOS/squashfs.img": image,
@@ -60,8 +61,17 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
 
 def identity() -> Mapping[str, str]:
     """Return the options, and the versions of what packs and writes."""
-    return {"arguments": _ARGUMENTS, **squashfs.identity(), "iso": iso.version(),
+    return {"arguments": _ARGUMENTS, **squashfs.identity(),
+            "for older kernels": " ".join(squashfs.XZ), "iso": iso.version(),
             "fat": fat.version()}
+
+
+def _compression(root: Path, kernel: tree_kernel.Kernel) -> tuple[str, ...]:
+    """Return what the kernel can read: zstd, unless its configuration does not say so."""
+    settings = (root / f"{folder}/config{dash}" for folder, dash in (
+        ("boot", f"-{kernel.version}"), (f"usr/lib/modules/{kernel.version}", "")))
+    known = "".join(file.read_text("utf-8") for file in settings if file.is_file())
+    return squashfs.ZSTD if "CONFIG_SQUASHFS_ZSTD=y" in known else squashfs.XZ
 
 
 def _check(root: Path, kernel: tree_kernel.Kernel, about: About) -> None:
