@@ -71,7 +71,7 @@ def _compression(root: Path, kernel: tree_kernel.Kernel) -> tuple[str, ...]:
     settings = (root / f"{folder}/config{dash}" for folder, dash in (
         ("boot", f"-{kernel.version}"), (f"usr/lib/modules/{kernel.version}", "")))
     known = "".join(file.read_text("utf-8") for file in settings if file.is_file())
-    return squashfs.ZSTD if "CONFIG_SQUASHFS_ZSTD=y" in known else squashfs.XZ
+    return squashfs.COMPRESSION if "CONFIG_SQUASHFS_ZSTD=y" in known else squashfs.XZ
 
 
 def _check(root: Path, kernel: tree_kernel.Kernel, about: About) -> None:

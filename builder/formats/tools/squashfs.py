@@ -11,7 +11,7 @@ from host.run import run
 # Measured on 78 MB of /usr (processor time, size): zstd 3 0.4 s 30.8 MB; zstd 9 1.4 s 27.8 MB;
 # zstd 15 9.9 s 26.1 MB; xz 15.7 s 24.2 MB. A running system reads zstd several times as fast as xz.
 # Blocks of 1 MiB would save 4 % and make every small read unpack a whole one.
-ZSTD = ("-comp", "zstd", "-Xcompression-level", "9", "-b", "256K")
+COMPRESSION = ("-comp", "zstd", "-Xcompression-level", "9", "-b", "256K")
 XZ = ("-comp", "xz", "-b", "256K")
 """For kernels without CONFIG_SQUASHFS_ZSTD."""
 
@@ -20,7 +20,7 @@ _ALWAYS = ("-noappend", "-no-progress", "-quiet", "-no-exports", "-xattrs", "-re
 
 def make(
     tree: Path, destination: Path, epoch: int, *, exclude: Sequence[str] = (),
-    keep_selinux: bool = True, compression: Sequence[str] = ZSTD,
+    keep_selinux: bool = True, compression: Sequence[str] = COMPRESSION,
 ) -> None:
     """Pack `tree` into a squashfs file.
 
@@ -29,7 +29,7 @@ def make(
     module's time with the one noted in its .pyc.
     exclude: what stays out, as paths below the tree with wildcards: `boot/*` leaves an empty
     folder, `boot` none. keep_selinux: whether labels come along; capabilities always do. POSIX
-    ACLs never do, squashfs has none. compression: ZSTD or XZ.
+    ACLs never do, squashfs has none. compression: COMPRESSION, or XZ.
     Owners, hard links and devices are kept. Raises ProgramError when mksquashfs fails.
     """
     clock = {"SOURCE_DATE_EPOCH": str(epoch)}
@@ -65,4 +65,4 @@ def _version() -> str:
 
 def identity() -> Mapping[str, str]:
     """Return the options and the version of mksquashfs."""
-    return {"squashfs": " ".join((*_ALWAYS, *ZSTD)), "mksquashfs": _version()}
+    return {"squashfs": " ".join((*_ALWAYS, *COMPRESSION)), "mksquashfs": _version()}
