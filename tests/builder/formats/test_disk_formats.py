@@ -36,7 +36,7 @@ QEMU = {
 }
 UNPACKERS = {"raw-xz": "xz", "raw-gz": "gzip", "raw-zst": "zstd"}
 PLAIN = ["vhd", "vhd-dynamic", "vhdx", "vdi", "vmdk-sparse"]
-OURS = [*(set(QEMU) - {"qcow2"}), *UNPACKERS]
+OURS = [*QEMU, *UNPACKERS]
 
 
 def write_disk(path: Path, size_bytes: int, pieces: dict[int, bytes]) -> None:
@@ -77,7 +77,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {name: make(name, disk, tmp_path_factory.mktemp(name)) for name in [*OURS, "qcow2"]}
+    return {name: make(name, disk, tmp_path_factory.mktemp(name)) for name in OURS}
 
 
 def make(name: str, source: Path, folder: Path) -> Path:
