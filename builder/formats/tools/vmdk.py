@@ -70,7 +70,7 @@ def descriptor(kind: str, size_bytes: int, content_id: int, long_content_id: str
     """
     sectors = -(-size_bytes // SECTOR_BYTES)
     text = _DESCRIPTOR.format(
-        kind=kind, sectors=sectors, content_id=content_id, cylinders=-(-sectors // (255 * 63)),
+        kind=kind, sectors=sectors, content_id=content_id, cylinders=sectors // (255 * 63),
         long_content_id=f"{long_content_id[:24]}{content_id:08x}",
     )
     return text.encode("ascii").ljust(DESCRIPTOR_SECTORS * SECTOR_BYTES, b"\0")
