@@ -65,7 +65,7 @@ def files(tree: Path, about: About) -> dict[str, Member]:
         "etc/wsl.conf": Member(_wsl_conf(tree)),
         "etc/wsl-distribution.conf": Member(_distribution_conf(tree, about)),
     }
-    if _makes_user(tree):
+    if _makes_user(tree) and not _there(tree, "etc/wsl-distribution.conf"):
         wanted[_OOBE] = Member(_OOBE_SCRIPT, mode=0o755)
     for unit in _MASKED:
         if _there(tree, f"usr/lib/systemd/system/{unit}"):

@@ -80,6 +80,14 @@ def test_wsl_keeps_what_the_tree_has_of_its_own(tree: Path, tmp_path: Path) -> N
         assert stream.read() == b"[boot]\nsystemd=false\n"
 
 
+def test_a_first_start_of_the_tree_s_own_is_the_only_one(tree: Path, tmp_path: Path) -> None:
+    own = "[oobe]\ncommand = /usr/libexec/own\n"
+    (tree / "etc/wsl-distribution.conf").write_text(own)
+    back = unpack(make("wsl", tree, tmp_path / "out"), tmp_path / "back")
+    assert (back / "etc/wsl-distribution.conf").read_text() == own
+    assert not (back / "usr/lib/wsl").exists()
+
+
 def test_wsl_of_a_small_tree_starts_as_root_without_systemd(tree: Path, tmp_path: Path) -> None:
     (tree / "usr/sbin/useradd").unlink()
     (tree / "usr/lib/systemd/systemd").unlink()
