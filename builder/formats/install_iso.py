@@ -37,7 +37,6 @@ title = "installation medium: packages, groups, kickstart and kernel on an ISO i
 source = TREE
 uses = (*NAMING, *CONTENT)
 
-_LABEL_KIND = "dvd"
 _KEYS = "etc/pki/rpm-gpg"
 
 
@@ -50,7 +49,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
         raise InputError("an installation medium needs packages and a kickstart",
                          where=about.image, remedy="build it from a kickstart with %packages")
     kernel = tree_kernel.of(source, about.epoch)
-    label = iso.label(about, _LABEL_KIND)
+    label = iso.label(about)
     packages = {f"Packages/{file.name[0].lower()}/{file.name}": file for file in about.packages}
     with tempfile.TemporaryDirectory(dir=folder) as name_of_scratch:
         scratch = Path(name_of_scratch)

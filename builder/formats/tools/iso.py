@@ -37,14 +37,12 @@ class Loader:
     content: Mapping[str, Path]
 
 
-def label(about: About, kind: str = "") -> str:
+def label(about: About) -> str:
     """Return the name of the medium, by which the running system finds it.
 
-    kind: a word that tells apart two media of one image. ISO 9660 allows 32 characters.
+    ISO 9660 allows 32 characters.
     """
-    whole = f"{about.distribution}-{about.version}-{about.flavour}"
-    return f"{whole[:_LABEL_CHARACTERS - len(kind) - 1]}-{kind}" if kind else whole[
-        :_LABEL_CHARACTERS]
+    return f"{about.distribution}-{about.version}-{about.flavour}"[:_LABEL_CHARACTERS]
 
 
 def write(
