@@ -89,17 +89,22 @@ def is_zero(data: bytes | bytearray, start: int = 0, length: int | None = None) 
 
 
 def runs(data: bytes | bytearray, unit: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of the stretches of whole units that are not zeroes."""
-    start = None
-    for at in range(0, len(data), unit):
-        empty = is_zero(data, at, min(unit, len(data) - at))
-        if start is not None and empty:
-            yield start, at
-            start = None
-        elif start is None and not empty:
-            start = at
-    if start is not None:
-        yield start, len(data)
+    """Yield (start, end) of the stretches of whole units that are not zeroes.
+
+    Where they end is searched for, not looked up unit by unit: the search for so many zeroes
+    leaps over what is none.
+    """
+    start, length = 0, len(data)
+    while start < length:
+        if is_zero(data, start, min(unit, length - start)):
+            start += unit
+            continue
+        end = start + unit
+        while end < length and not is_zero(data, end, unit):
+            found = data.find(_zeroes(unit), end)
+            end = length if found < 0 else -(-found // unit) * unit
+        yield start, min(end, length)
+        start = end
 
 
 def put(descriptor: int, data: bytes | bytearray, offset: int) -> None:
