@@ -131,6 +131,7 @@ class Execution:
         elif step.name == "disk":
             self._write_disk(plan, folder, before, progress)
         elif step.name == "drivers":
+            progress.start("drivers")
             with self._tree(before) as view:
                 check_drivers(plan, view)
         elif step.name in formats.FORMATS:

@@ -149,7 +149,8 @@ def _drivers_step(options: Options, seal: Step) -> Step:
     """
     return Step("drivers", {
         "drivers": digest_of({each.name: each.drivers for each in options.targets}),
-        "code": code_digest("builder/root/drivers.py", *_SANDBOX),
+        "code": code_digest("builder/root/drivers.py", "builder/root/initramfs_names.py",
+                            "builder/root/initramfs.py", *_SANDBOX),
     }, seal)
 
 
