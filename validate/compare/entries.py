@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, fields
 
 SHOWN_MAX = 20
 """So many files are named; a build that went wrong as a whole differs in thousands."""
-_SHA256 = re.compile("[0-9a-f]{64}")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One name of a tree, or one member of an archive. Whatever is here must be equal.
 
-    content: the SHA-256 of a file's bytes, the target of a link, the numbers of a device.
+    content: a digest of a file's bytes, the target of a link, the numbers of a device.
     mtime: seconds since 1970 as they were written. twin: the first name of the same file.
     attributes: the extended ones, and what an archive says beyond them.
     """
@@ -70,6 +70,6 @@ def _printable(name: str) -> str:
 
 def _shown(value: object) -> str:
     text = "–" if value in (None, "") else _printable(str(value))
-    if _SHA256.fullmatch(text):
+    if _DIGEST.fullmatch(text):
         return f"{text[:12]}…"
     return text if len(text) <= 64 else f"{text[:61]}…"
