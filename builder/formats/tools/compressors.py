@@ -38,9 +38,9 @@ class Compressor:
 # change with the version (xz(1), --block-size), so it is named. zstd -T0 has no worker on one
 # processor, with other bytes again.
 #
-# Of a container's tree of 174 MB: xz -6 takes more than 80 s of a processor, -2 takes 32 s for
-# 46.6 MB, -1 18 s for 47.8 MB; zstd -10 7.2 s for 51.9 MB, -6 2.4 s for 54.1 MB.
-XZ = Compressor("xz", ("--compress", "--stdout", "-2", "--block-size=12MiB"), "--threads={}")
+# Of a container's tree of 174 MB: xz -6 takes more than 80 s of a processor, -3 48 s for 45.7 MB,
+# -1 18 s for 47.8 MB; zstd -10 7.2 s for 51.9 MB, -6 2.4 s for 54.1 MB.
+XZ = Compressor("xz", ("--compress", "--stdout", "-1", "--block-size=12MiB"), "--threads={}")
 ZSTD = Compressor("zstd", ("--compress", "--stdout", "--quiet", "-6"), "-T{}")
 # Without name and time in the header.
 GZIP = Compressor("pigz", ("--stdout", "--no-name", "-6"), "-p{}")

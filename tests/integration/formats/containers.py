@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +41,16 @@ class Podman:
 
 
 @contextmanager
-def podman(folder: Path) -> Iterator[Podman]:
-    """Give the block a podman, and remove its images afterwards: each layer is a whole copy."""
-    yield Podman(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+def podman() -> Iterator[Podman]:
+    """Give the block a podman, and remove its images afterwards: each layer is a whole copy.
+
+    Its folder is not pytest's, whose names are longer than the 50 characters podman allows.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="podman-"))
+    try:
+        yield Podman(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
