@@ -20,7 +20,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,7 +172,8 @@ class Store:
             if descriptor is None:
                 continue
             doomed = Path(tempfile.mkdtemp(dir=self._folder("staging")))
-            path.rename(doomed / "data")
+            with suppress(FileNotFoundError):  # another process has evicted it meanwhile
+                path.rename(doomed / "data")
             remove_tree(doomed)
             lock_file.unlink(missing_ok=True)
             os.close(descriptor)

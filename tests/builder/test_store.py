@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,17 @@ def test_the_least_recently_used_goes_first(store: Store) -> None:
     store.sweep()
     found = {name: store.find("step", name) is not None for name in ("old", "middle", "new")}
     assert found == {"old": False, "middle": True, "new": True}
+
+
+def test_sweeps_at_the_same_time_do_not_trip_over_each_other(store: Store) -> None:
+    for number in range(60):
+        make(store, str(number), "x")
+    store.release()
+    others = [Store(store.root, 0) for _ in range(6)]
+    with ThreadPoolExecutor(len(others)) as pool:
+        list(pool.map(Store.sweep, others))
+    assert not list((store.root / "objects/step").iterdir())
+    assert not list((store.root / "staging").iterdir())
 
 
 def test_what_a_build_reads_is_not_evicted(store: Store) -> None:
