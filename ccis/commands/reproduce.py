@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,12 +97,13 @@ def _options(record: BuildRecord, kickstart: Path | None, progress: Progress) ->
     if not kickstart.is_file():
         raise InputError(f"the kickstart {record.kickstart} is not here", where=str(kickstart),
                          remedy="say where it is: --kickstart FILE")
-    found = options_of(
+    (found,) = options_of(
         [record.image] if known else None, kickstart, record.release, record.arch,
         list(dict.fromkeys(artefact.format for artefact in record.artefacts)),
-        record.engine or "auto", progress, [target.name for target in record.targets],
+        record.engine or "auto", progress,
     )
-    return found[0]
+    # Not by their names: --target with --format is for formats that all of them take.
+    return replace(found, targets=[catalogue.target(target.name) for target in record.targets])
 
 
 def _summary(
