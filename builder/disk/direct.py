@@ -19,6 +19,7 @@ from builder.disk.stack import KINDS
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints, view
+from host import cost
 from host.errors import HostError
 from host.mounts import mounted
 from host.progress import Progress
@@ -72,7 +73,7 @@ def write(
             mounted("tmpfs", Path(scratch), "tmpfs", ["mode=0700"]),
             ThreadPoolExecutor(max_workers=len(parts)) as pool,
         ):
-            futures: dict[Future[None], Partition] = {}
+            futures: dict[Future[float], Partition] = {}
             for part in parts:
                 folder = Path(scratch, str(part.number))
                 folder.mkdir()
@@ -80,7 +81,7 @@ def write(
                     _fill, layout, part, tree, destination, folder, source_date_epoch,
                 )] = part
             for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
+                cost.add(future.result())
                 progress.advance("disk", done, f"{futures[future].mountpoint} is done")
 
 
@@ -91,10 +92,12 @@ def identity() -> dict[str, str]:
 
 def _fill(
     layout: Layout, part: Partition, tree: Path, image: Path, scratch: Path, epoch: int,
-) -> None:
+) -> float:
+    """Fill one file system, in a thread of its own; return the processor time that it took."""
     point = part.mountpoint or ""
-    with view(tree, point, layout.below(point), scratch) as shown:
+    with cost.measured() as spent, view(tree, point, layout.below(point), scratch) as shown:
         populate(part, image, shown, scratch, epoch)
+    return spent.cpu_s
 
 
 def _swap_areas(layout: Layout) -> list[Patch]:
