@@ -46,14 +46,28 @@ class Machine:
             assert time.monotonic() < end, f"no {pattern!r} within {limit_s:.0f} s\n{tail}"
             time.sleep(0.5)
 
+    def start(self, arguments: str, limit_s: float) -> None:
+        """Press Enter at GRUB's menu, whenever it is there, and wait for the command line.
+
+        On a crowded machine an emulated GRUB counts seconds of half a minute.
+        """
+        end = time.monotonic() + limit_s
+        while not (self.serial.exists() and b"Command line:" in self.serial.read_bytes()):
+            assert time.monotonic() < end, f"no kernel within {limit_s:.0f} s"
+            self._type("\r")
+            time.sleep(2)
+        self.wait_for(rf"Command line: .*{arguments}", limit_s)
+
+    def _type(self, text: str) -> None:
+        assert isinstance(self.process.stdin, BufferedWriter)
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
     def ask(self, command: str, limit_s: float = 60) -> str:
         """Type a command and return what it printed, without its spaces at both ends."""
-        assert isinstance(self.process.stdin, BufferedWriter)
         number = time.monotonic_ns()
         # What is typed is shown, too: only what the shell makes of it has the number at the start.
-        self.process.stdin.write(
-            f"echo; echo a{number}a $({command}) b{number}b\r".encode())
-        self.process.stdin.flush()
+        self._type(f"echo; echo a{number}a $({command}) b{number}b\r")
         return self.wait_for(rf"(?m)^a{number}a(.*)b{number}b", limit_s)[1].strip()
 
 
