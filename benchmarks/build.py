@@ -29,14 +29,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
+from builder.layers import LAYER, root_steps
 from builder.options import Options
 from builder.plan import Plan, make
 from builder.root import initramfs
 from builder.root.packages import rpm_files
-from builder.root.sandbox import Sandbox
-from builder.root.steps import LAYER, root_steps
-from builder.root.tree import Tree
 from builder.store import Store
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.mounts import overlay, private_mounts, read_only_overlay
 from host.progress import Silent
 from host.run import run

@@ -33,11 +33,11 @@ import rehearsal
 from builder.artefact import DISK, TREE, About, Format
 from builder.formats import FORMATS, get
 from builder.formats.tools import squashfs
+from builder.layers import LAYER, root_steps
 from builder.options import Options
 from builder.plan import Plan, make
 from builder.root.comps import comps_files
 from builder.root.packages import rpm_files
-from builder.root.steps import LAYER, root_steps
 from builder.store import Store
 from host.errors import InputError
 from host.mounts import private_mounts, read_only_overlay

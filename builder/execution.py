@@ -16,13 +16,7 @@ from builder import formats
 from builder.artefact import DISK, TREE, About, Format
 from builder.disk.embed import Patch, boot_patches
 from builder.disk.image_file import full_disk_error
-from builder.plan import Plan
-from builder.root import installed
-from builder.root.bootloader import BIOS_FILES
-from builder.root.comps import comps_files
-from builder.root.disk_of_scripts import changed_layout
-from builder.root.packages import rpm_files
-from builder.root.steps import (
+from builder.layers import (
     LAYER,
     after_failure,
     check_drivers,
@@ -31,6 +25,12 @@ from builder.root.steps import (
     fill_pre_install,
     root_steps,
 )
+from builder.plan import Plan
+from builder.root import installed
+from builder.root.bootloader import BIOS_FILES
+from builder.root.comps import comps_files
+from builder.root.disk_of_scripts import changed_layout
+from builder.root.packages import rpm_files
 from builder.schedule import Task, execute
 from builder.steps import Step
 from builder.store import Entry, Store

@@ -19,8 +19,8 @@ from builder.steps import Step, code_digest, digest_of
 from images import catalogue
 from specs.model import Rule
 
-_SANDBOX = ("builder/root/sandbox.py", "builder/root/filters.py", "builder/root/tree.py",
-            "builder/root/canonical.py", "builder/root/databases.py", "host/run.py")
+_SANDBOX = ("builder/tree", "builder/root/canonical.py", "builder/root/databases.py",
+            "host/run.py")
 _READING = tuple(f"builder/kickstart/{name}" for name in (
     "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",
     "registry.py"))

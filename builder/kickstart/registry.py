@@ -18,7 +18,7 @@ from typing import Literal
 
 from builder.kickstart.model import Addon, Command, Kickstart
 from builder.kickstart.options import Spellings, recognise, section_options, used
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError, ProgramError
 
 Handler = Callable[[Command, Tree], None]

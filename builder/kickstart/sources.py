@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.root.tree import resolve_inside
+from builder.tree.tree import resolve_inside
 from host.errors import CcisError, InputError, RemoteError
 from host.fetch import fetch
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from builder.root.initramfs import kernels
-from builder.root.tree import Tree
+from builder.tree.kernels import kernels
+from builder.tree.tree import Tree
 from host.errors import InputError, ProgramError
 from images.target import Layer
 

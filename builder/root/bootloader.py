@@ -24,8 +24,8 @@ from builder.root.grub_probe import (
     drive,
     probe_script,
 )
-from builder.root.initramfs import kernels
-from builder.root.tree import Tree
+from builder.tree.kernels import kernels
+from builder.tree.tree import Tree
 from host.errors import HostError, InputError, ProgramError
 
 __all__ = ["BIOS_FILES", "disk_in_sight", "install", "kernel_options", "probe_script",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
-from builder.root.initramfs import kernels
 from builder.root.initramfs_names import names
-from builder.root.tree import Tree
+from builder.tree.kernels import kernels
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from builder.disk.ancestry import below
 from builder.disk.model import Array, BtrfsVolume, Layout, Partition, Volume, VolumeGroup
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 
 # GRUB's names of file systems, which are those of its modules.
 FS_MODULES = {

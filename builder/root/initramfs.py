@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builder.disk.model import Layout
-from builder.root.tree import Tree
+from builder.tree.kernels import kernels
+from builder.tree.tree import Tree
 from host.errors import HostError, InputError, ProgramError
 from host.progress import Progress
 
@@ -46,17 +47,6 @@ def allow(root: Path) -> None:
     """
     for plugin in _PLUGINS:
         (root / _PLUGIN_FOLDER / plugin).unlink(missing_ok=True)
-
-
-def kernels(tree: Tree) -> list[str]:
-    """Return the versions of the installed kernels, sorted."""
-    modules = tree.path("/usr/lib/modules")
-    if not modules.is_dir():
-        return []
-    return sorted(
-        folder.name for folder in modules.iterdir()
-        if tree.exists(f"/boot/vmlinuz-{folder.name}")
-    )
 
 
 def make(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builder.root.packages import Choice
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.run import run
 from images.record import Package
 

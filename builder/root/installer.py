@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.disk.loop import loop_device
-from builder.root.sandbox import Sandbox
 from builder.root.shims import REAL_FOLDERS, installer_shims
-from builder.root.tree import resolve_inside
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import resolve_inside
 from host.errors import HostError, from_os_error
 
 log = logging.getLogger("ccis.script")

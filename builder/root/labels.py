@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import HostError, ProgramError
 from host.run import run
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder.kickstart.model import Script
-from builder.root.sandbox import Sandbox
+from builder.tree.sandbox import Sandbox
 from host.errors import HostError, InputError
 from host.progress import Progress
 

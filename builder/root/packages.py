@@ -14,8 +14,8 @@ from typing import Any
 from builder.root.nosync import filter_file
 from builder.root.package_errors import error_of
 from builder.root.request import Request
-from builder.root.sandbox import NO_BYTECODE, isolation
 from builder.store import Store
+from builder.tree.sandbox import NO_BYTECODE, isolation
 from host.errors import HostError, RemoteError
 from host.progress import Progress
 from host.run import run

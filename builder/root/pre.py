@@ -21,8 +21,7 @@ from host.run import run
 ROOT, _TABLE = "installer", "table.json"
 CODE = (
     "builder/root/pre.py", "builder/root/installer.py", "builder/root/one_script.py",
-    "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/root/filters.py",
-    "builder/root/sandbox.py", "builder/root/tree.py", "host/run.py",
+    "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/tree", "host/run.py",
 )
 
 

@@ -16,8 +16,8 @@ from builder.root.disk_of_scripts import save_changes, script_disk
 from builder.root.installer import DISK_NAMES, Installer
 from builder.root.one_script import TIMEOUT_S, progress_say, run_onerror, run_script
 from builder.root.pre import ROOT
-from builder.root.tree import Tree
 from builder.root.tree_shims import CHCON_RECORD, REAL, shims
+from builder.tree.tree import Tree
 from host.errors import CcisError
 from host.progress import Progress
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 from specs.globs import find
 from specs.kinds.paths import Absent, EmptyFile, FileContent

@@ -6,7 +6,7 @@ from builder.disk.fstab import crypttab, fstab, mdadm_conf
 from builder.disk.layout import Layout
 from builder.kickstart.read import Kickstart
 from builder.kickstart.registry import apply
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 
 
 def configure(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:

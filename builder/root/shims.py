@@ -7,7 +7,7 @@ from pathlib import Path
 
 REAL_FOLDERS = ("/usr/bin", "/usr/sbin")
 
-# The table is read when it is needed; there are no nodes to wait for (builder/root/filters.py).
+# The table is read when it is needed; there are no nodes to wait for (builder/tree/filters.py).
 _PARTPROBE = """#!/bin/sh
 for word; do
   case $word in

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 
 REAL = "/dev/.real"
 CHCON_RECORD = "/dev/.chcon"

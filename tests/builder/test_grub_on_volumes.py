@@ -10,8 +10,8 @@ import pytest
 from builder.disk.model import Layout
 from builder.root import bootloader, initramfs
 from builder.root.grub_probe import disk_in_sight, probe_script, relpath_script
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import InputError
 from tests.builder.kickstart.storage_lines import planned
 from tests.builder.kickstart.test_storage_volumes import BOOT_ON_RAID, BTRFS, LVM_ON_LUKS

@@ -11,10 +11,10 @@ from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.root import initramfs
 from builder.root.bootloader import kernel_options, probe_script
 from builder.root.nosync import filter_file, program
-from builder.root.sandbox import Sandbox
 from builder.root.seal import seal
-from builder.root.tree import Tree
 from builder.steps import Step, code_digest
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from specs.model import Rule, load
 
 

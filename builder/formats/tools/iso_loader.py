@@ -10,8 +10,8 @@ from pathlib import Path
 
 from builder.formats.tools import fat
 from builder.formats.tools.iso import Loader
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 KERNEL, INITRAMFS = "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"

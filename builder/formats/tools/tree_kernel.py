@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.root.initramfs import kernels
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
+from builder.tree.kernels import kernels
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 # The settings as grub2-mkconfig reads them; Debian's also reads a folder of more.

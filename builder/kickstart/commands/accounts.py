@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from builder.kickstart.commands.passwords import hashed, set_password
 from builder.kickstart.read import Command
 from builder.kickstart.registry import honours
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 from host.run import run
 

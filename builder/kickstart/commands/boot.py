@@ -6,7 +6,7 @@ import hashlib
 
 from builder.kickstart.model import Kickstart
 from builder.kickstart.registry import after_all, honoured_by, meaningless
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 _ONE_DISK = "an image has one disk, and the boot loader is on it"

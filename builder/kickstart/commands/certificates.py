@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builder.kickstart.model import Kickstart
 from builder.kickstart.registry import after_all, honoured_by
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 honoured_by("settings", "%certificate")

@@ -7,7 +7,7 @@ import re
 from builder.kickstart.commands.services import disable, enable, has_unit
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.registry import after_all, honoured_by, honours
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 _CHRONY = "/etc/chrony.conf"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.registry import after_all, honoured_by, honours
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 
 _LOGIN_MANAGERS = ("gdm", "sddm", "lightdm", "lxdm", "plasmalogin")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from builder.kickstart.read import Command
 from builder.kickstart.registry import honours
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 _MODEL_MAP = "/usr/share/systemd/kbd-model-map"

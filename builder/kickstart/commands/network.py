@@ -6,7 +6,7 @@ from builder.kickstart.commands.profiles import Profile, ifcfg, keyfile, profile
 from builder.kickstart.commands.services import release_of
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.registry import after_all, honours
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 # What Anaconda takes for "whichever interface there is": an image can't know its name.

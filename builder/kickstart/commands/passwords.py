@@ -8,7 +8,7 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import HostError
 
 _METHODS = {"YESCRYPT": (b"$y$", 5), "SHA512": (b"$6$", 0)}

@@ -10,7 +10,7 @@ from pykickstart.constants import SELINUX_DISABLED, SELINUX_ENFORCING, SELINUX_P
 
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.registry import after_all, honoured_by, honours, refused
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError, ProgramError
 
 log = logging.getLogger("ccis.settings")

@@ -6,7 +6,7 @@ from pykickstart.constants import FIRSTBOOT_DEFAULT, FIRSTBOOT_RECONFIG
 
 from builder.kickstart.read import Addon, Command, Kickstart
 from builder.kickstart.registry import after_all, honours, honours_addon
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 
 _UNITS = ("/usr/lib/systemd/system", "/etc/systemd/system")

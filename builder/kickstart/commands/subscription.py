@@ -6,7 +6,7 @@ import json
 
 from builder.kickstart.read import Command
 from builder.kickstart.registry import honours, refused
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 
 refused("a registration would give every copy of the image the same identity; do it at first boot, "
         "with cloud-init's rh_subscription", "rhsm")

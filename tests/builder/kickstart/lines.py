@@ -7,8 +7,8 @@ from pathlib import Path
 
 from builder.kickstart import registry
 from builder.kickstart.read import read
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\n"
 SHADOW = "root:*:19000:0:99999:7:::\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.kickstart.commands.passwords import _libcrypt
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from tests.builder.kickstart.lines import SHADOW, apply
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 from tests.builder.kickstart.lines import MODEL_MAP, apply, files_of, small_tree
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from tests.builder.kickstart.lines import apply, small_tree
 
 FOLDER = "/etc/NetworkManager/system-connections"

@@ -8,7 +8,7 @@ import pytest
 
 from builder.kickstart.commands.services import crashkernel
 from builder.kickstart.read import read
-from builder.root.tree import Tree
+from builder.tree.tree import Tree
 from host.errors import InputError
 from tests.builder.kickstart.lines import add_unit, apply, is_enabled, small_tree, stand_in
 

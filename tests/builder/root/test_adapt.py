@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from builder.root.adapt import adapt
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import InputError
 from images.target import Layer
 

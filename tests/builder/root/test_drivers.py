@@ -10,8 +10,8 @@ import pytest
 
 from builder.root.drivers import check_drivers
 from builder.root.initramfs_names import names
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import HostError, InputError
 
 KERNEL = "6.1.0-99"

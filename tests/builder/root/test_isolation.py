@@ -16,8 +16,8 @@ import pytest
 
 from builder.disk.loop import loop_device
 from builder.root import installer
-from builder.root.filters import program
-from builder.root.sandbox import Sandbox
+from builder.tree.filters import program
+from builder.tree.sandbox import Sandbox
 
 Attempt = Callable[[str], subprocess.CompletedProcess[str]]
 MIB = 1 << 20

@@ -15,9 +15,9 @@ from builder.kickstart.model import Kickstart
 from builder.kickstart.read import read
 from builder.root import labels
 from builder.root.disk_of_scripts import changed_layout
-from builder.root.sandbox import Sandbox
 from builder.root.scripts import Setting, run_after_failure, run_post, run_pre_install
-from builder.root.tree import Tree
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import HostError, InputError
 
 Run = Callable[..., Path]

@@ -24,10 +24,10 @@ from builder.root import (
 from builder.root.adapt import adapt
 from builder.root.packages_on_top import install_on_top
 from builder.root.pre import ROOT
-from builder.root.sandbox import Sandbox
-from builder.root.tree import Tree
 from builder.steps import digest_of
 from builder.store import Store
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.mounts import overlay
 from host.progress import Progress
 from images import catalogue

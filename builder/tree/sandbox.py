@@ -2,7 +2,7 @@
 
 bubblewrap makes the namespaces; its --die-with-parent ends everything inside when a build is
 killed. The capabilities that could change the running host are dropped, and a seccomp filter
-(builder/root/filters.py) refuses what the others could still do.
+(builder/tree/filters.py) refuses what the others could still do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.root.filters import script_filter
+from builder.tree.filters import script_filter
 from host.errors import ProgramError
 from host.run import Completed, run
 

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.root.sandbox import Sandbox
+from builder.tree.sandbox import Sandbox
 from host.errors import InputError
 
 
