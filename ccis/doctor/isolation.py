@@ -31,7 +31,7 @@ def namespaces(_: Host) -> str:
 @check("bubblewrap", needed_for="scripts and packages in a sandbox", remedy=_CONTAINER)
 def bubblewrap(_: Host) -> str:
     """Start a program in the kind of sandbox that scripts get."""
-    from builder.root.sandbox import isolation
+    from builder.tree.sandbox import isolation
 
     # One end of the sandbox's world: the host's root, read-only, with its own /dev and /proc.
     run(["bwrap", "--ro-bind", "/", "/", *isolation("/"), "--unshare-net", "--", "true"],

@@ -58,7 +58,7 @@ def test_a_changed_line_of_post_misses_from_there_on_only(
     kickstart = changed_kickstart(tmp_path, "# one more line")
     plan = ccis.json("plan", *WISH, "--kickstart", kickstart)[0]
     missed = {step["step"]: step["changed"] for step in plan["steps"] if not step["hit"]}
-    assert list(missed) == ["scripts", "seal", "disk", "qcow2", "raw"]
+    assert list(missed) == ["scripts", "seal", "disk", "drivers", "qcow2", "raw"]
     assert missed["scripts"] == ["%post"]
 
 
