@@ -35,8 +35,9 @@ def packages_step(request: Request, choices: Sequence[Choice], epoch: int, tools
         "source date": str(epoch),
         "rpm and dnf": tools,
         "code": code_digest(
-            "builder/root/packages.py", "builder/root/dnf_worker.py", "builder/root/nosync.py",
-            "builder/root/labels.py", "builder/root/initramfs.py", *_SANDBOX,
+            "builder/root/packages.py", "builder/root/dnf_worker.py", "builder/root/dnf_lock.py",
+            "builder/root/nosync.py", "builder/root/labels.py", "builder/root/initramfs.py",
+            *_SANDBOX,
         ),
     })
 

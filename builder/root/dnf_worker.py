@@ -28,10 +28,13 @@ import dnf.module.module_base
 import dnf.subject
 import rpm
 
+from builder.root.dnf_lock import use_kernel_locks
+
 
 def main() -> None:
     """Do what the request on standard input asks for and print one result or error."""
     request = json.load(sys.stdin)
+    use_kernel_locks()
     try:
         result = _MODES[request["mode"]](request)
     except dnf.exceptions.MarkingErrors as error:
