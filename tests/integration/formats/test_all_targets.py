@@ -67,11 +67,12 @@ def test_targets_get_their_files_documents_and_metadata(everything: Everything) 
     assert openstack.properties["os_distro"] == "centos"
     assert openstack.properties["architecture"] == "x86_64"
     (xen,) = everything.record("xen").targets
-    assert xen.documents
-    for document in xen.documents:
-        text = (everything.folders["xen"] / document).read_text()
-        assert everything.record("xen").name in text, "the configuration names the disk's file"
-        assert "{{" not in text
+    texts = {name: (everything.folders["xen"] / name).read_text() for name in xen.documents}
+    assert not [name for name, text in texts.items() if "{{" in text]
+    raw = everything.file("raw", "xen").name
+    for kind in ("pv", "pvh", "hvm"):
+        (text,) = [text for name, text in texts.items() if name.endswith(f".{kind}.cfg")]
+        assert raw in text, "the configuration names the disk's file"
 
 
 def test_a_second_run_costs_next_to_nothing(
