@@ -67,8 +67,14 @@ class Execution:
                 self._want(plan, step)
             self._tasks["done", str(number)] = Task(
                 ("done", str(number)), self._missing(needs),
-                lambda plan=plan: when_done(plan))  # type: ignore[misc]
+                lambda plan=plan: self._finish(plan, when_done))  # type: ignore[misc]
         execute(self._tasks.values(), self._stopping)
+
+    def _finish(self, plan: Plan, when_done: Callable[[Plan], None]) -> None:
+        """Note what the image is made of, so that its next build can tell what has changed."""
+        for step in plan.steps.values():
+            self.store.note_use(step.name, step.digest, plan.label)
+        when_done(plan)
 
     def files(self, plan: Plan, name: str) -> list[tuple[Path, str]]:
         """Return the files of a format, each with its SHA-256."""

@@ -2,7 +2,8 @@
 
 Layout below its root:
 
-    objects/<step>/<digest>/        a finished result: data/ and entry.json
+    objects/<step>/<digest>/        a finished result: data/, entry.json, and in uses/ the labels of
+                                    the images that it is part of
     locks/<step>-<digest>.lock      held shared by who reads an entry, alone by who makes it
     staging/<random>/               a result in the making, with a lock file beside it
     packages/                       RPM files fetched from mirrors, by checksum
@@ -23,12 +24,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from host.errors import InputError, from_os_error
 from host.locks import locked, try_lock
 from host.places import cache_folder
 from images.image import parse_size
 
+_USES = "uses"
 DEFAULT_LIMIT = "40 GiB"
 
 
@@ -101,6 +104,7 @@ class Store:
                 fill(data)
                 _write_entry(staging, step, digest, inputs, label)
                 self._commit(staging, self._object(step, digest))
+            self.note_use(step, digest, label)
             entry = self.find(step, digest)
         assert entry is not None, "the result was committed and is held"
         return entry, False
@@ -122,14 +126,22 @@ class Store:
             if descriptor is not None:
                 os.close(descriptor)
 
+    def note_use(self, step: str, digest: str, label: str) -> None:
+        """Note that a result is part of what `label` is, too, whoever it was made for."""
+        folder = self._object(step, digest) / _USES
+        with suppress(FileNotFoundError):  # evicted: then there is nothing to note
+            folder.mkdir(exist_ok=True)
+            (folder / quote(label, safe=" ")).touch()
+
     def newest(self, step: str, label: str) -> Entry | None:
-        """Return the entry of `label` that was used last, to compare inputs with."""
+        """Return the entry that `label` used last, to compare inputs with."""
         best: tuple[float, Entry] | None = None
-        for stamp, path in self._entries(step):
-            if best and stamp <= best[0]:
+        for _, path in self._entries(step):
+            use = path / _USES / quote(label, safe=" ")
+            stamp = use.stat().st_mtime if use.exists() else 0.0
+            if not stamp or (best and stamp <= best[0]):
                 continue
-            entry = _read_entry(path)
-            if entry and entry.label == label:
+            if entry := _read_entry(path):
                 best = (stamp, entry)
         return best[1] if best else None
 
@@ -268,11 +280,12 @@ def _read_entry(path: Path) -> Entry | None:
 
 
 def _fingerprints(data: Path) -> dict[str, list[int]]:
-    """Return size and time of the files on top: artefacts are hard-linked into outputs, where a
-    careless hand may change them; such an entry must not be used again."""
+    """Return size and time of the files on top and in files/: artefacts are hard-linked into
+    outputs, where a careless hand may change them; such an entry must not be used again."""
     return {
-        item.name: [item.stat().st_size, item.stat().st_mtime_ns]
-        for item in sorted(data.iterdir()) if item.is_file() and not item.is_symlink()
+        str(item.relative_to(data)): [item.stat().st_size, item.stat().st_mtime_ns]
+        for item in sorted([*data.iterdir(), *data.glob("files/*")])
+        if item.is_file() and not item.is_symlink()
     }
 
 

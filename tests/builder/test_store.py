@@ -150,6 +150,28 @@ def test_what_a_build_reads_is_not_evicted(store: Store) -> None:
 def test_the_newest_entry_of_a_label_is_what_a_miss_is_explained_against(store: Store) -> None:
     for stamp, (digest, label) in enumerate([("1", "a"), ("2", "a"), ("3", "b")], start=1):
         path, _ = make(store, digest, label=label)
-        os.utime(path.parents[1] / "entry.json", (stamp, stamp))
+        os.utime(path.parents[1] / "uses" / label, (stamp, stamp))
     newest = store.newest("step", "a")
     assert newest is not None and newest.inputs == {"in": "2"}
+
+
+def test_what_was_made_for_another_image_explains_a_miss_as_well(store: Store) -> None:
+    make(store, "1", label="azure rehearsal-10 x86_64")
+    store.note_use("step", "1", "generic-cloud rehearsal-10 x86_64")
+    store.note_use("step", "evicted", "generic-cloud rehearsal-10 x86_64")
+    newest = store.newest("step", "generic-cloud rehearsal-10 x86_64")
+    assert newest is not None and newest.digest == "1"
+
+
+def test_an_artefact_that_was_changed_by_hand_is_made_anew(store: Store) -> None:
+    def fill(folder: Path) -> None:
+        (folder / "files").mkdir()
+        (folder / "files/qcow2").write_text("the disk")
+
+    for cached in (False, True):
+        entry, was_there = store.make("qcow2", "1", inputs={}, label="image", fill=fill)
+        assert was_there is cached
+    (entry.data / "files/qcow2").write_text("another disk")
+    entry, was_there = store.make("qcow2", "1", inputs={}, label="image", fill=fill)
+    assert not was_there
+    assert (entry.data / "files/qcow2").read_text() == "the disk"
