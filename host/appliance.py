@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from host.errors import HostError
+from host import block
+from host.errors import HostError, InputError, ProgramError
 from host.kvm import host_kernels, kvm_works
 from host.scratch import scratch_folder
 
@@ -28,16 +29,20 @@ MEMORY_MIB = 1280
 _EVENT_TAIL_LINES = 40
 
 
+class ApplianceError(HostError):
+    """The appliance did not start, or was too slow: by this host's fault, or by a disk's."""
+
+
 @dataclass(frozen=True)
 class Drive:
-    """A disk for the appliance. The format is always said: probing lets a guest choose it.
+    """A disk for the appliance. The format is always said (host.block tells why).
 
     label: also gives it the name /dev/disk/guestfs/LABEL, which holds in a shell as well, where
     /dev/sda may be the appliance's own disk (libguestfs's calls translate, a shell does not).
     """
 
     path: Path
-    format: Literal["raw", "qcow2"]
+    format: block.Format
     label: str | None = None
 
 
@@ -50,10 +55,11 @@ def open_appliance(
 
     readonly: the files stay untouched; what is written goes to an overlay that is thrown away.
     timeout_s: the appliance is killed when the whole block takes longer; the call at hand then
-    raises RuntimeError, as any failing libguestfs call does, and the block ends in HostError.
+    raises RuntimeError, as any failing libguestfs call does, and the block ends in ApplianceError.
 
     Should this process be killed, libguestfs's recovery process kills QEMU within 2 s.
-    Raises HostError when libguestfs or a kernel for it is missing, or it doesn't start.
+    Raises HostError when libguestfs or a kernel for it is missing, ApplianceError when it doesn't
+    start.
     """
     g = _handle()
     tail: deque[str] = deque(maxlen=_EVENT_TAIL_LINES)
@@ -70,14 +76,13 @@ def open_appliance(
         try:
             _configure(g, tail, folder, mark, memory_mib)
             for number, drive in enumerate(drives):
+                given = _over(drive, folder / f"overlay-{number}.qcow2") if readonly else drive
                 g.add_drive_opts(
-                    str(drive.path), format=drive.format, readonly=int(readonly),
-                    **({} if readonly else {"cachemode": "unsafe"}),
+                    str(given.path), format=given.format, readonly=0, cachemode="unsafe",
                     **({"label": drive.label} if drive.label else {}),
                 )
-                if not readonly:
-                    # QEMU would stop the guest when the host's disk is full, and wait for room.
-                    g.config("-set", f"drive.hd{number}.werror=report")
+                # QEMU would stop the guest when the host's disk is full, and wait for room.
+                g.config("-set", f"drive.hd{number}.werror=report")
             watchdog.start()
             _launch(g, tail)
             yield g
@@ -85,7 +90,7 @@ def open_appliance(
                 g.shutdown()  # flushes; an error here is an error of the image
         except (RuntimeError, HostError) as error:
             if late.is_set():
-                raise HostError(
+                raise ApplianceError(
                     f"the libguestfs appliance did not end its work within {timeout_s:.0f} s",
                     why=str(error), remedy="is this host overloaded? try again",
                 ) from error
@@ -93,6 +98,32 @@ def open_appliance(
         finally:
             watchdog.cancel()
             g.close()
+
+
+def shell(g: GuestFS, script: str) -> str:
+    """Return what a shell in the appliance itself prints for a script (`debug sh`).
+
+    Raises RuntimeError as any call does, InputError when the answer is no text in UTF-8.
+    """
+    try:
+        return str(g.debug("sh", [script]))
+    except UnicodeDecodeError as error:
+        raise InputError("the image has names that are not UTF-8 where only text is expected",
+                         why=repr(error.object[max(error.start - 40, 0):error.end + 40])) from error
+
+
+def _over(drive: Drive, target: Path) -> Drive:
+    """Return a throw-away overlay over a disk.
+
+    libguestfs makes one itself for a read-only drive, and then has QEMU probe what the guest
+    sees: the first bytes of the disk choose the driver (seen in 1.48, lib/launch-direct.c).
+    """
+    try:
+        block.overlay(target, drive.path, drive.format)
+    except ProgramError as error:
+        raise ApplianceError("QEMU can't open the disk", where=str(drive.path),
+                             why=error.why) from error
+    return Drive(target, "qcow2", drive.label)
 
 
 def _handle() -> GuestFS:
@@ -145,7 +176,7 @@ def _launch(g: GuestFS, tail: deque[str]) -> None:
         g.launch()
     except RuntimeError as error:
         said = [line for line in tail if "error" in line.lower() or "cannot" in line.lower()]
-        raise HostError(
+        raise ApplianceError(
             "the libguestfs appliance did not start",
             why="; ".join([str(error), *said[-3:]]),
             remedy="run libguestfs-test-tool, or see `ccis doctor`",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from host.patterns import pattern
 from specs.globs import compiled
 
 Tier = Literal["artefact", "offline", "boot"]
@@ -41,27 +41,24 @@ def _plain(path: str) -> str:
     return path
 
 
-def _pattern(pattern: str) -> str:
-    compiled(_canonical(pattern))
-    return pattern
+def _glob(text: str) -> str:
+    compiled(_canonical(text))
+    return text
 
 
 def _regex(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+    pattern(text)
     return text
 
 
 GuestPath = Annotated[str, AfterValidator(_plain)]
 """A path in the image, from its root, without symbolic links on the way."""
 
-GuestGlob = Annotated[str, AfterValidator(_pattern)]
+GuestGlob = Annotated[str, AfterValidator(_glob)]
 """A path in the image that may hold *, ?, [] and ** (specs/globs.py says what they match)."""
 
 Regex = Annotated[str, AfterValidator(_regex)]
-"""A regular expression of Python's `re`, written by us: images never supply one."""
+"""A regular expression of RE2 (host.patterns): no text of an image keeps it busy."""
 
 Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$")]
 """Permission bits as four octal digits, such as "0640"."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import struct
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from host import block
 from host.errors import HostError, InputError, ProgramError, from_os_error
-from host.run import run
+from host.run import Completed, run
 from validate.programs import bounded, need
+from validate.qcow2 import MAGIC, Header, read_header
 
-_QCOW2_MAGIC = b"QFI\xfb"
-_EXTERNAL_DATA = 1 << 2
-_NAME_BYTES_MAX = 1023
 _CHECK_S = 600
 _MEMORY_BYTES = 4 << 30
 _SAID_BYTES_MAX = 1 << 20
+_NOT_CHECKED = 1
+"""qemu-img(1), "check": the check could not be done, as for an image that can't be opened."""
+_DISK_BYTES_MAX = 1 << 46
+"""64 TiB, the largest disk of a large cloud (Google's Hyperdisk); sparse files can claim more."""
+_CUT_OFF = "exceeding the end of the file"
 
 KNOWN = {".qcow2": "qcow2", ".raw": "raw"}
 """The formats that can be validated, by the ending of the file's name."""
@@ -48,8 +53,9 @@ def inspect(path: Path) -> ArtefactFacts:
     """Return the facts about an artefact's file.
 
     The qcow2 header is read here, not by qemu-img, which would open the files that a hostile
-    header names (CVE-2024-32498; layout: QEMU, docs/interop/qcow2.txt).
-    Raises InputError for an unknown ending, an empty file or a broken header.
+    header names (CVE-2024-32498).
+    Raises InputError for an unknown ending, what is no regular file, an empty file, a broken
+    header, or a qcow2 whose content is encrypted.
     """
     named = KNOWN.get(path.suffix)
     if named is None:
@@ -60,12 +66,15 @@ def inspect(path: Path) -> ArtefactFacts:
     try:
         if not path.is_file():
             raise InputError("is not a file", where=str(path))
-        size_bytes = path.stat().st_size
-        with path.open("rb") as stream:
-            head = stream.read(512)
-            if head[:4] != _QCOW2_MAGIC:
-                return _raw(path, named, size_bytes)
-            return _qcow2(path, named, size_bytes, head, stream)
+        # What is a file now may be a FIFO in a moment, and keep us waiting for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError("is not a file", where=str(path))
+            if stream.read(len(MAGIC)) != MAGIC:
+                return _raw(path, named, status.st_size)
+            return _qcow2(path, named, status.st_size, stream)
     except OSError as error:
         raise from_os_error(error, f"reading {path}") from error
 
@@ -77,27 +86,15 @@ def _raw(path: Path, named: str, size_bytes: int) -> ArtefactFacts:
     return ArtefactFacts(path, "raw", named, size_bytes, size_bytes)
 
 
-def _qcow2(
-    path: Path, named: str, size_bytes: int, head: bytes, stream: BinaryIO,
-) -> ArtefactFacts:
+def _qcow2(path: Path, named: str, size_bytes: int, stream: BinaryIO) -> ArtefactFacts:
     try:
-        version, backing_at, backing_bytes, cluster_bits, virtual = struct.unpack_from(
-            ">IQIIQ", head, 4,
-        )
-        features = struct.unpack_from(">Q", head, 72)[0] if version >= 3 else 0
-    except struct.error as error:
-        raise InputError("is cut off in its qcow2 header", where=str(path)) from error
-    if version not in (2, 3) or not 9 <= cluster_bits <= 21 or virtual == 0:
-        raise InputError(
-            "has a broken qcow2 header", where=str(path),
-            why=f"version {version}, cluster bits {cluster_bits}, virtual size {virtual}",
-        )
-    backing = None
-    if backing_at:
-        stream.seek(min(backing_at, size_bytes))
-        backing = stream.read(min(backing_bytes, _NAME_BYTES_MAX)).decode(errors="replace")
+        header: Header = read_header(stream)
+    except InputError as error:
+        error.where = str(path)
+        raise
     return ArtefactFacts(
-        path, "qcow2", named, size_bytes, virtual, backing, bool(features & _EXTERNAL_DATA),
+        path, "qcow2", named, size_bytes, header.virtual_size_bytes, header.backing_file,
+        header.external_data,
     )
 
 
@@ -108,13 +105,42 @@ def faults(facts: ArtefactFacts) -> str | None:
     """
     if facts.format == "raw":
         return None
+    done = _checked(facts)
+    if isinstance(done, str):
+        return done
+    if done.status == 0:
+        return None
+    said = (done.stderr + done.stdout).strip().splitlines()
+    if any(_CUT_OFF in line for line in said):
+        return f"the file is cut off: it names clusters behind its end at {facts.size_bytes} bytes"
+    return "; ".join(said[-4:]) or f"qemu-img check ended with status {done.status}"
+
+
+def unreadable(facts: ArtefactFacts) -> str | None:
+    """Return why an artefact is not worth opening: it is cut off, or QEMU refuses it. Else None.
+
+    Its disk could be read up to some place only, and what is said of that would mislead.
+    Must not be called unless the artefact is self-contained. Raises HostError without qemu-img.
+    """
+    if facts.virtual_size_bytes > _DISK_BYTES_MAX:
+        return f"a disk of {facts.virtual_size_bytes} bytes is more than any cloud takes"
+    if facts.format == "raw":
+        return None
+    done = _checked(facts)
+    hopeless = isinstance(done, str) or done.status == _NOT_CHECKED or _CUT_OFF in done.stderr
+    return faults(facts) if hopeless else None
+
+
+def _checked(facts: ArtefactFacts) -> Completed | str:
+    """Return what `qemu-img check` said and its status, or why it did not get to an end."""
     need("qemu-img")
+    assert facts.self_contained
     try:
-        done = run(
+        return run(
             bounded(
-                ["prlimit", f"--as={_MEMORY_BYTES}", "qemu-img", "check", "-U", "-f", "qcow2",
-                 facts.path], _SAID_BYTES_MAX),
-            timeout_s=_CHECK_S, check=False,
+                ["prlimit", f"--as={_MEMORY_BYTES}", "qemu-img", "check",
+                 block.name(facts.path, facts.format)], _SAID_BYTES_MAX),
+            timeout_s=_CHECK_S, check=False, log_stdout=False,
         )
     except ProgramError as error:
         return str(error)
@@ -122,7 +148,3 @@ def faults(facts: ArtefactFacts) -> str | None:
         if "did not end" in error.what:
             return error.what
         raise
-    if done.status == 0:
-        return None
-    said = (done.stderr + done.stdout).strip().splitlines()
-    return "; ".join(said[-4:]) or f"qemu-img check ended with status {done.status}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 
 from host.errors import InputError
+from host.patterns import pattern
+from validate.documents import parse_json
 
 BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
 EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -84,6 +84,8 @@ class DiskFacts:
     boot_area: bytes = b""
     mounted: dict[str, FileSystem] = field(default_factory=dict)
     """The file systems that were mounted to read the tree, by mount point."""
+    mount_faults: tuple[str, ...] = ()
+    """What fstab says and could not be done so."""
 
 
 def parse_table(text: str) -> tuple[str, list[Partition]]:
@@ -94,7 +96,8 @@ def parse_table(text: str) -> tuple[str, list[Partition]]:
     if "does not contain a recognized partition table" in text:
         return "none", []
     try:
-        table = json.loads(text[max(text.find("{"), 0):])["partitiontable"]  # warnings come first
+        # Warnings come first.
+        table = parse_json("the partition table, as sfdisk lists it,", text[max(text.find("{"), 0):])["partitiontable"]
         sector_bytes = int(table.get("sectorsize", 512))
         scheme = {"dos": "msdos"}.get(table["label"], table["label"])
         return scheme, [
@@ -108,7 +111,7 @@ def _partition(listed: dict[str, str | int], sector_bytes: int, scheme: str) -> 
     node, kind = str(listed["node"]), str(listed["type"])
     guid = MBR_PURPOSES.get(int(kind, 16), "") if scheme == "msdos" else kind.upper()
     return Partition(
-        number=int(re.sub(r"^.*?(\d+)$", r"\1", node)), type_guid=guid, device=node,
+        number=int(node[len(node.rstrip("0123456789")):]), type_guid=guid, device=node,
         start_bytes=int(listed["start"]) * sector_bytes,
         size_bytes=int(listed["size"]) * sector_bytes,
         part_uuid=str(listed.get("uuid", "")).lower(), name=str(listed.get("name", "")),
@@ -125,7 +128,7 @@ def parse_filesystems(text: str, disk: str) -> list[FileSystem]:
     found = []
     for paragraph in text.split("\n\n"):
         pairs = (line.partition("=") for line in paragraph.splitlines())
-        tags = {key: re.sub(r"\\(.)", r"\1", value) for key, _, value in pairs}
+        tags = {key: _plain(value) for key, _, value in pairs}
         device = tags.get("DEVNAME", "")
         if "TYPE" not in tags or (device.startswith("/dev/sd") and not device.startswith(disk)):
             continue
@@ -134,3 +137,8 @@ def parse_filesystems(text: str, disk: str) -> list[FileSystem]:
             tags.get("PARTUUID", ""),
         ))
     return sorted(found, key=lambda one: one.device)
+
+
+def _plain(value: str) -> str:
+    """Return a value of blkid's without the backslashes that keep a shell from it."""
+    return pattern(r"\\(.)").sub(lambda match: match[1], value)

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import base64
 import posixpath
+import resource
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
-from host.appliance import MEMORY_MIB, Drive, GuestFS, open_appliance
+from host.appliance import (
+    MEMORY_MIB,
+    ApplianceError,
+    Drive,
+    GuestFS,
+    open_appliance,
+    shell,
+)
 from host.errors import InputError
 from host.scratch import scratch_folder
 from images.record import BuildRecord
@@ -28,11 +37,14 @@ from validate.tree import FIND_FORMAT, Tree, parse
 from validate.view import View
 
 TIMEOUT_S = 600
-LISTING_BYTES_MAX = 256 << 20
-"""About two million files: many times what any image of ours holds."""
+LISTING_BYTES_MAX = 128 << 20
+"""About a million files: many times what any image of ours holds."""
 DATABASE_BYTES_MAX = 512 << 20
 _CALL_BYTES = 3 << 20
 """libguestfs carries at most 4 MiB in one answer (GUESTFS_MESSAGE_MAX)."""
+_NO_FAULTS = r"getfilecon failed\|File system loop detected"
+_DATABASE_FILES_MAX = 64
+_CONTROL_S = 180
 _BOOT_AREA_BYTES = 4096
 _MEMORY_MIB_FOR_KEYS = 2048
 """cryptsetup makes keys that take up to 1 GiB to open (argon2id, its default)."""
@@ -43,16 +55,20 @@ _MACHINES = {0x3E: "x86_64", 0xB7: "aarch64", 0x15: "ppc64le", 0x16: "s390x"}
 
 @contextmanager
 def open_image(
-    facts: ArtefactFacts, record: BuildRecord | None, key: Key | None = None,
+    facts: ArtefactFacts, record: BuildRecord | None, key: Key | None = None, *,
+    memory_bytes: int | None = None,
 ) -> Iterator[View]:
     """Yield what the checks see of a disk image.
 
-    key: opens its LUKS containers.
-    Raises InputError when there is no root file system in it, it is broken, or it is encrypted
-    and the key does not open it; HostError when the appliance does not start or takes longer
-    than TIMEOUT_S.
+    key: opens its LUKS containers. memory_bytes: from the start of the appliance on, so much more
+    memory may this process take; None sets no bound. What needs more gets a MemoryError.
+    Raises InputError when there is no root file system in it, it is broken, it keeps an appliance
+    from working that works without it, or it is encrypted and the key does not open it; HostError
+    when no appliance starts.
     """
     with mounted_image(facts, key) as (g, disk):
+        if memory_bytes is not None:
+            _bound_memory(memory_bytes)
         tree = _tree(g)
         yield View(
             tree=tree, read=lambda path, count: _read(g, path, count),
@@ -80,6 +96,36 @@ def mounted_image(facts: ArtefactFacts, key: Key | None) -> Iterator[tuple[Guest
             "reading the image broke the appliance that read it", where=str(facts.path),
             why=str(error),
         ) from error
+    except ApplianceError as error:
+        if not _starts_without():
+            raise
+        raise InputError(
+            "the image keeps the appliance that reads it from working", where=str(facts.path),
+            why=str(error), remedy="the appliance works without it: look for what is odd in its "
+            "partition table, RAID, LVM or file systems",
+        ) from error
+
+
+def _starts_without() -> bool:
+    """Tell whether the appliance starts with an empty disk: else this host is to blame."""
+    with scratch_folder("control") as folder:
+        blank = folder / "blank.raw"
+        with blank.open("wb") as stream:
+            stream.truncate(1 << 20)
+        try:
+            with open_appliance([Drive(blank, "raw")], readonly=True, timeout_s=_CONTROL_S):
+                return True
+        except (ApplianceError, RuntimeError):
+            return False
+
+
+def _bound_memory(more_bytes: int) -> None:
+    """Let this process, and what it starts from now on, take so much more address space."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (
+        wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
 @contextmanager
@@ -97,22 +143,30 @@ def _blamed(g: GuestFS) -> Iterator[None]:
 
 def _disk(g: GuestFS, key: Key | None) -> DiskFacts:
     """Ask sfdisk and blkid; libguestfs's own calls start dozens of programs."""
-    real = g.debug("sh", [f"udevadm settle; readlink -f /dev/disk/guestfs/{_LABEL}"]).strip()
-    table = g.debug("sh", [f"sfdisk --json {real} 2>&1 || true"])
+    real = shell(g, f"udevadm settle; readlink -f /dev/disk/guestfs/{_LABEL}").strip()
+    table = shell(g, f"sfdisk --json {real} 2>&1 || true")
     scheme, partitions = parse_table(table.replace(real, _DISK))
     found = filesystems(g, real, _DISK, key)
-    mounted = {
-        point: replace(one, mountpoint=point) for point, one in mount(g, found).items()
-    }
+    done = mount(g, found)
+    mounted = {point: replace(one, mountpoint=point) for point, one in done.at.items()}
     placed = {one.device: one for one in reversed(mounted.values())}
     area = next((one for one in partitions if one.type_guid == BIOS_BOOT), None)
     return DiskFacts(
         size_bytes=g.blockdev_getsize64(_DISK), scheme=scheme, partitions=partitions,
         filesystems=[placed.get(one.device, one) for one in found],
-        boot_sector=g.pread_device(_DISK, 512, 0),
-        boot_area=g.pread_device(_DISK, _BOOT_AREA_BYTES, area.start_bytes if area else 512),
-        mounted=mounted,
+        boot_sector=_at(g, 512, 0),
+        boot_area=_at(g, _BOOT_AREA_BYTES, area.start_bytes if area else 512),
+        mounted=mounted, mount_faults=tuple(done.faults),
     )
+
+
+def _at(g: GuestFS, count_bytes: int, offset_bytes: int) -> bytes:
+    """Return bytes of the disk, none from behind its end."""
+    try:
+        return bytes(g.pread_device(_DISK, count_bytes, offset_bytes))
+    except RuntimeError:
+        g.ping_daemon()
+        return b""
 
 
 def _tree(g: GuestFS) -> Tree:
@@ -131,27 +185,30 @@ def listing(g: GuestFS, command: str) -> bytes:
         "set -e; cd /sysroot; export LC_ALL=C; "
         f"{{ {command}; }} 2>/tmp/faults | head -c {LISTING_BYTES_MAX} | gzip -1 "
         "| base64 -w0 >/tmp/listing; "
-        # A file without a label is for the rules to judge; all else that find says is a fault.
-        "grep -v 'getfilecon failed' /tmp/faults | head -c 1000 >&2; stat -c %s /tmp/listing"
+        # A file without a label is for the rules to judge, and a mount of a tree within itself (a
+        # btrfs below one of its subvolumes) is left out; all else that find says is a fault.
+        rf"grep -v '^find: \({_NO_FAULTS}\)' /tmp/faults | head -c 1000 >&2; "
+        "stat -c %s /tmp/listing"
     )
-    said = g.debug("sh", [script]).strip()
+    said = shell(g, script).strip()
     if not said.isdigit():
         raise InputError("the image's files can't be listed", why=said[-500:])
     size_bytes = int(said)
     pages = -(-size_bytes // _CALL_BYTES)
     packed = "".join(
-        g.debug("sh", [f"dd if=/tmp/listing bs={_CALL_BYTES} skip={page} count=1 status=none"])
+        shell(g, f"dd if=/tmp/listing bs={_CALL_BYTES} skip={page} count=1 status=none")
         for page in range(pages)
     )
     unpacked = zlib.decompress(base64.b64decode(packed), wbits=31)
     if len(unpacked) >= LISTING_BYTES_MAX:
-        raise InputError("the image holds more files than any image of ours would")
+        raise InputError("the image holds more files than any image would")
     return unpacked
 
 
 def _read(g: GuestFS, path: str, count_bytes: int) -> bytes:
     content = b""
     with _blamed(g):
+        path = _named(path)
         while len(content) < count_bytes:
             part = g.pread(path, min(count_bytes - len(content), _CALL_BYTES), len(content))
             if not part:
@@ -160,16 +217,26 @@ def _read(g: GuestFS, path: str, count_bytes: int) -> bytes:
     return content
 
 
+def _named(path: str) -> str:
+    """Return a path that libguestfs can be given; raises InputError for one that is not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("a file whose name is not UTF-8 is not read", why=path) from error
+    return path
+
+
 def _packages(g: GuestFS, tree: Tree, folder: str) -> list[Installed]:
     files = [one for one in tree.children(folder) if one.is_file]
-    if sum(one.size_bytes for one in files) > DATABASE_BYTES_MAX:
+    if len(files) > _DATABASE_FILES_MAX or (
+            sum(one.size_bytes for one in files) > DATABASE_BYTES_MAX):
         raise InputError("the image's rpm database is larger than any of ours would be")
     with scratch_folder("rpmdb") as scratch:
         copy = scratch / "db"
         copy.mkdir(mode=0o700)
         for one in files:
             with _blamed(g):
-                g.download(one.path, str(copy / posixpath.basename(one.path)))
+                g.download(_named(one.path), str(copy / posixpath.basename(one.path)))
         return query(copy)
 
 

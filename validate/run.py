@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from host.errors import InputError
 from host.progress import Progress
 from images.record import BuildRecord
-from specs.model import Rule, Spec
-from validate.artefact import ArtefactFacts, inspect
+from specs.model import Spec
+from validate.artefact import ArtefactFacts, inspect, unreadable
+from validate.judge import applies, judge
 from validate.key import Key
-from validate.reader import open_image
-from validate.registry import Finding, checker
-from validate.report import Report, Result, result
+from validate.registry import Finding
+from validate.report import Report, result
 from validate.tree import Tree
 from validate.view import View
+from validate.worker import examined
 
 STEP = "validate"
 
@@ -29,26 +29,26 @@ def validate(
 
     artefact: a qcow2 or raw image. record: the build.json of its build; without it, the rules
     that compare with it are not applicable. key: opens the image's LUKS containers.
-    Raises InputError when the file is no image, holds no root file system or can't be opened
-    with the key, HostError when this host can't read it.
+    Raises InputError when the file is no image, is cut off, holds no root file system, can't be opened with
+    the key, or takes more time or memory than any image needs (validate.worker has the bounds);
+    HostError when this host can't read it.
     """
     started = time.monotonic()
     progress.start(STEP, len(spec.of_tier("artefact")) + len(spec.of_tier("offline")), "rules")
     facts = inspect(artefact)
-    outside = _outside(facts, record)
-    results = _judge(spec.of_tier("artefact"), outside, progress, 0)
+    view = _outside(facts, record)
+    rules = spec.of_tier("artefact")
+    results = [judge(rule, view) if applies(rule, view) else result(rule, None) for rule in rules]
+    progress.advance(STEP, len(results))
     offline = spec.of_tier("offline")
-    if facts.self_contained:
-        try:
-            with open_image(facts, record, key) as view:
-                results += _judge(offline, view, progress, len(results))
-        except InputError as error:
-            if error.where is None:
-                error.where = str(artefact)
-            raise
-    else:
+    if not facts.self_contained:
         unseen = Finding(False, "not looked at: the artefact names other files", "")
         results += [result(rule, unseen, status="unknown") for rule in offline]
+    elif broken := unreadable(facts):
+        raise InputError("can't be looked into", where=str(artefact), why=broken)
+    else:
+        results += examined(facts, spec, record, key, lambda number, rule: progress.advance(
+            STEP, len(rules) + number, rule))
     progress.finish(STEP, note=f"{sum(one.status == 'passed' for one in results)} passed")
     return Report(
         artefact=artefact.name, spec=spec.name, duration_s=time.monotonic() - started,
@@ -62,23 +62,3 @@ def _outside(facts: ArtefactFacts, record: BuildRecord | None) -> View:
         tree=Tree([]), read=lambda _path, _count: b"", list_packages=lambda _folder: [],
         arch=record.arch if record else "unknown", shape="disk", artefact=facts, record=record,
     )
-
-
-def _judge(rules: list[Rule], view: View, progress: Progress, done: int) -> list[Result]:
-    image_format = view.artefact.format if view.artefact else ""
-    results = []
-    for number, rule in enumerate(rules, start=done + 1):
-        applies = rule.applies_to.covers(
-            arch=view.arch, image_format=image_format, shape=view.shape,
-        )
-        results.append(judge(rule, view) if applies else result(rule, None))
-        progress.advance(STEP, number, rule.id)
-    return results
-
-
-def judge(rule: Rule, subject: Any) -> Result:
-    """Check one rule; what the image keeps from being read makes the rule unknown, not the end."""
-    try:
-        return result(rule, checker(type(rule.check))(rule.check, subject))
-    except InputError as error:
-        return result(rule, Finding(False, str(error), ""), status="unknown")

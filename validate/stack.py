@@ -6,12 +6,13 @@ LUKS container shows only once it is opened, and may be any of them again.
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, replace
+from functools import cache
 
-from host.appliance import GuestFS
+from host.appliance import GuestFS, shell
 from host.errors import InputError
+from host.patterns import pattern
 from validate.disk import FileSystem, parse_filesystems
 from validate.key import Key
 
@@ -47,6 +48,7 @@ def parse_standing(text: str) -> dict[str, Standing]:
         names[kernel_name] = (name, kind)
         parents.setdefault(kernel_name, []).extend(words[3:4])
 
+    @cache
     def standing(kernel_name: str) -> Standing:
         name, kind = names.get(kernel_name, (kernel_name, "disk"))
         if kind in ("part", "disk"):
@@ -71,11 +73,21 @@ def volume_names(device: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
     if not device.startswith("/dev/mapper/") or not kinds:
         return ()
     names = [device]
-    group, hyphen, name = re.sub(
-        r"(?<!-)-(?!-)", "\0", device.removeprefix("/dev/mapper/")).partition("\0")
+    group, hyphen, name = _split(device.removeprefix("/dev/mapper/"))
     if kinds[-1] == "lvm" and hyphen:
         names.append(f"/dev/{group.replace('--', '-')}/{name.replace('--', '-')}")
     return tuple(names)
+
+
+def _split(volume: str) -> tuple[str, str, str]:
+    """Part a volume's name at its first hyphen that stands alone."""
+    at = 0
+    while (at := volume.find("-", at)) >= 0:
+        end = len(volume) - len(volume[at:].lstrip("-"))
+        if end == at + 1:
+            return volume[:at], "-", volume[end:]
+        at = end
+    return volume, "", ""
 
 
 def filesystems(g: GuestFS, disk: str, shown_as: str, key: Key | None) -> list[FileSystem]:
@@ -84,7 +96,7 @@ def filesystems(g: GuestFS, disk: str, shown_as: str, key: Key | None) -> list[F
     disk: the image as a shell in the appliance finds it, shown_as: as libguestfs's calls name it.
     Raises InputError when there is a LUKS container and no key, or a key that does not open it.
     """
-    found = parse_filesystems(g.debug("sh", [_LIST]), disk)
+    found = parse_filesystems(shell(g, _LIST), disk)
     opened: set[str] = set()
     for _ in range(_DEPTH_MAX):
         closed = [one for one in found if one.type == "crypto_LUKS" and one.device not in opened]
@@ -92,9 +104,9 @@ def filesystems(g: GuestFS, disk: str, shown_as: str, key: Key | None) -> list[F
             break
         _open(g, closed, key)
         opened |= {one.device for one in closed}
-        g.debug("sh", [_ASSEMBLE])
-        found = parse_filesystems(g.debug("sh", [_LIST]), disk)
-    standings = parse_standing(g.debug("sh", ["lsblk -rpno KNAME,NAME,TYPE,PKNAME"]))
+        shell(g, _ASSEMBLE)
+        found = parse_filesystems(shell(g, _LIST), disk)
+    standings = parse_standing(shell(g, "lsblk -rpno KNAME,NAME,TYPE,PKNAME"))
     return [_placed(one, found, standings, disk, shown_as) for one in found]
 
 
@@ -129,10 +141,10 @@ def _open(g: GuestFS, closed: list[FileSystem], key: Key | None) -> None:
             why="LUKS container " + ", ".join(one.uuid for one in closed),
             remedy="give the file that holds its passphrase or key: --key FILE",
         )
-    g.debug("sh", [f"mount -t tmpfs -o {_KEY_ROOM} key /sysroot"])
+    shell(g, f"mount -t tmpfs -o {_KEY_ROOM} key /sysroot")
     try:
         for one in closed:
-            if not re.fullmatch(r"[0-9A-Za-z-]{1,40}", one.uuid):
+            if not pattern(r"[0-9A-Za-z-]{1,40}").fullmatch(one.uuid):
                 raise InputError("a LUKS container of the image has a strange UUID", why=one.uuid)
             if said := _refusal(g, one, key):
                 wrong = said.endswith(f"\n{_WRONG_KEY}")
@@ -143,7 +155,7 @@ def _open(g: GuestFS, closed: list[FileSystem], key: Key | None) -> None:
                     remedy="give the file that holds its passphrase or key: --key FILE",
                 )
     finally:
-        g.debug("sh", ["umount /sysroot"])
+        shell(g, "umount /sysroot")
 
 
 def _refusal(g: GuestFS, one: FileSystem, key: Key) -> str:
@@ -151,10 +163,10 @@ def _refusal(g: GuestFS, one: FileSystem, key: Key) -> str:
     said = ""
     for candidate in key.candidates:
         g.write(_KEY, candidate)
-        said = g.debug("sh", [
+        said = shell(g, (
             f"cryptsetup open --type luks --key-file /sysroot{_KEY} "
-            f"{shlex.quote(one.device)} luks-{one.uuid} 2>&1; printf '\n%d' $?",
-        ]).strip()
+            f"{shlex.quote(one.device)} luks-{one.uuid} 2>&1; printf '\n%d' $?"
+        )).strip()
         if said.split()[-1] == "0":
             return ""
     return said

@@ -18,6 +18,7 @@ FIND_FORMAT = r"%y\0%m\0%U\0%G\0%s\0%Z\0%P\0%l\0"
 """What find(1) prints for each file, as `parse` reads it: no name can break out of its field."""
 
 _FIELDS = 8
+_FILES_MAX = 1_000_000
 _TYPES = {
     "f": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK, "c": stat.S_IFCHR,
     "b": stat.S_IFBLK, "p": stat.S_IFIFO, "s": stat.S_IFSOCK,
@@ -131,6 +132,8 @@ def parse(listing: bytes) -> Tree:
 
     Raises InputError when it isn't such a listing, as when the file system broke on the way.
     """
+    if listing.count(b"\0") > _FILES_MAX * _FIELDS:
+        raise InputError(f"the image holds more than {_FILES_MAX} files")
     fields = listing.decode(errors="surrogateescape").split("\0")
     if fields.pop() or len(fields) % _FIELDS:
         raise InputError("the listing of the image's files is cut off")

@@ -12,13 +12,15 @@ from specs.kind import Check, GuestGlob, GuestPath, Regex
 class FileMatches(Check):
     """In every file that matches, each `lines` is found in a line, and no `not_lines` in any.
 
-    Lines that begin with `comment` are passed over. missing_ok: no file need match a pattern.
+    Lines that begin with `comment` are passed over. allowed: a line where one of these is found
+    is not looked at for `not_lines`. missing_ok: no file need match a pattern.
     """
 
     kind: Literal["file_matches"] = "file_matches"
     paths: list[GuestGlob] = Field(min_length=1)
     lines: tuple[Regex, ...] = ()
     not_lines: tuple[Regex, ...] = ()
+    allowed: tuple[Regex, ...] = ()
     comment: str = "#"
     missing_ok: bool = False
 

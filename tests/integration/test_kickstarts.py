@@ -31,7 +31,7 @@ from tests.integration.kickstart_images import (
     target,
     view_of_image,
 )
-from validate.run import judge
+from validate.judge import judge
 from validate.view import View
 
 Builder = Callable[[str], Made]

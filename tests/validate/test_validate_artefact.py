@@ -24,8 +24,9 @@ from tests.validate.disks import (
 from tests.validate.small_views import record_of, view_of
 from validate.artefact import inspect
 from validate.boot.run import boot
+from validate.judge import judge
 from validate.programs import bounded
-from validate.run import judge, validate
+from validate.run import validate
 
 SIZE = {"kind": "artefact_virtual_size", "multiple_bytes": MIB, "max_bytes": 8 * MIB}
 

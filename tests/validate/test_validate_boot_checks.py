@@ -10,7 +10,7 @@ from specs.kinds import KINDS
 from specs.model import Rule
 from tests.validate.small_views import guest_of, record_of
 from validate.boot.guest import Guest
-from validate.run import judge
+from validate.judge import judge
 
 KEYS = "/etc/ssh/ssh_host_ed25519_key 600 0 1000050"
 PUBLIC = "ssh-ed25519 KEY root@x"

@@ -19,7 +19,7 @@ from tests.validate.small_views import (
     view_of,
     volumes_of,
 )
-from validate.run import judge
+from validate.judge import judge
 from validate.view import View
 
 SHADOW = "root:!locked::0:99999:7:::\nbin:*:1::::::\n"

@@ -11,15 +11,17 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
+from typing import Any
 
+from host import block
 from host.errors import HostError
 from host.kvm import EMULATORS, kvm_works
-from host.run import guarded, kill_group, run
+from host.run import guarded, kill_group
 from specs.model import Firmware
 from validate.artefact import ArtefactFacts
 from validate.boot.console import Console
@@ -94,8 +96,7 @@ def started(
     log.debug("boot under %s: %s", "KVM" if kvm else "TCG", reason)
     disk_bytes = facts.virtual_size_bytes + GROWTH_BYTES
     overlay = folder / "disk.qcow2"
-    run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", facts.format,
-         "-b", facts.path.resolve(), overlay, str(disk_bytes)], timeout_s=60)
+    block.overlay(overlay, facts.path.resolve(), facts.format, disk_bytes)
     control, theirs = socket.socketpair()  # no path in a file system, so none that is too long
     argv = [
         emulator.program, "-nodefaults", "-no-user-config", "-display", "none",
@@ -104,10 +105,9 @@ def started(
         "-uuid", str(uuid.uuid4()),  # or every guest would have the same, and a machine id of it
         "-smp", str(min(2, os.cpu_count() or 1)), "-m", str(MEMORY_MIB),
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-        "-drive", f"if=none,id=disk,file={overlay},format=qcow2,cache=unsafe,discard=unmap",
-        "-device", "virtio-blk-pci,drive=disk,bootindex=1",
-        "-drive", f"if=none,id=seed,file={seed.iso},format=raw,readonly=on",
-        "-device", "virtio-blk-pci,drive=seed",
+        *_disk("disk", block.overlay_node(overlay, facts.path.resolve(), facts.format)),
+        "-device", "virtio-blk-pci,drive=disk,bootindex=1,write-cache=on",
+        *_disk("seed", block.node(seed.iso, "raw")), "-device", "virtio-blk-pci,drive=seed",
         "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{SSH_PORT}-:22",
         "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=",
         "-chardev", f"socket,id=control,fd={theirs.fileno()}",
@@ -144,9 +144,16 @@ def _firmware(arch: str, firmware: Firmware, folder: Path) -> list[str]:
     variables = folder / "variables.fd"
     shutil.copyfile(template, variables)
     return [
-        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
-        "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
+        *_disk("code", block.node(code, "raw")),
+        *_disk("variables", {"driver": "raw", "file": {
+            "driver": "file", "filename": str(variables)}}),
+        "-machine", "pflash0=code,pflash1=variables",
     ]
+
+
+def _disk(name: str, node: Mapping[str, Any]) -> list[str]:
+    """Return the words that give QEMU a block node, nothing of which it has to guess."""
+    return ["-blockdev", json.dumps({"node-name": name, **node})]
 
 
 def _start(argv: Sequence[str], control: socket.socket) -> subprocess.Popen[bytes]:

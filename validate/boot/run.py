@@ -12,15 +12,15 @@ from host.scratch import scratch_folder
 from images.record import BuildRecord
 from specs.kinds.guest import GuestUser
 from specs.model import Firmware, Rule, Spec
-from validate.artefact import inspect
+from validate.artefact import inspect, unreadable
 from validate.boot.guest import Guest
 from validate.boot.qemu import Machine, started
 from validate.boot.seed import Seed, make_seed
 from validate.boot.ssh import Ssh
+from validate.judge import judge
 from validate.key import Key
 from validate.registry import questions
 from validate.report import Report, result
-from validate.run import judge
 
 LIMIT_S = {"kvm": 240.0, "tcg": 900.0}
 """From power-on to the end of cloud-init: a minute on an idle host under TCG, and much more on
@@ -58,6 +58,8 @@ def boot(
     facts = inspect(artefact)
     if not facts.self_contained:
         raise InputError("names other files, so it is not started", where=str(artefact))
+    if broken := unreadable(facts):
+        raise InputError("can't be started", where=str(artefact), why=broken)
     passphrase = key.typed if key else None
     arch = record.arch if record else platform.machine()
     rules = spec.of_tier("boot")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specs.kinds.disk import VOLUME, BiosBoot, Filesystem, Fstab, PartitionTable
 from validate.disk import BIOS_BOOT, PURPOSES, DiskFacts, FileSystem
-from validate.fstab import VIRTUAL, Line
+from validate.fstab import LINES_MAX, VIRTUAL, Line
 from validate.registry import Finding, proves, verdict
 from validate.view import View
 
@@ -60,7 +60,9 @@ def fstab(check: Fstab, view: View) -> Finding:
     if view.disk is None:
         return _NO_DISK
     lines = [line for line in view.fstab if line.type not in VIRTUAL and line.tag != "none"]
-    wrong = [fault for line in lines if (fault := _fault(line, check, view.disk))]
+    wrong = [f"more than {LINES_MAX} lines"] if len(view.fstab) > LINES_MAX else []
+    wrong += view.disk.mount_faults
+    wrong += [fault for line in lines if (fault := _fault(line, check, view.disk))]
     if not any(line.mountpoint == "/" for line in lines):
         wrong.append("no line for /")
     expected = f"{' or '.join(check.by)} of file systems that are on the disk"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from host.patterns import number
 from specs.globs import compiled
 from specs.kinds.system import Accounts, PasswordsLocked, SelinuxLabels, UnitEnabled, UnitOff
 from validate.registry import Finding, proves, verdict
@@ -87,13 +88,13 @@ def accounts(check: Accounts, view: View) -> Finding:
         f"{check.first_person_uid} and {check.last_person_uid}"
     lines = (view.text("/etc/passwd") or "").splitlines()
     users = [line.split(":") for line in lines if line.count(":") >= 6]
-    numbers = {fields[0]: int(fields[2]) for fields in users if fields[2].isdigit()}
+    numbers = {fields[0]: uid for fields in users if (uid := number(fields[2])) is not None}
     wrong = [f"{name} has number 0" for name, uid in numbers.items() if not uid and name != "root"]
     wrong += [
         f"{name} ({uid}) is there already" for name, uid in numbers.items()
         if check.first_person_uid <= uid <= check.last_person_uid
     ]
-    wrong += [f"{fields[0]} has no number" for fields in users if not fields[2].isdigit()]
+    wrong += [f"{fields[0]} has no number" for fields in users if number(fields[2]) is None]
     if numbers.get("root") != 0:
         wrong.append("root does not have number 0")
     return verdict(wrong, f"{len(numbers)} accounts of the system's", expected)

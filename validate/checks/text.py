@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from host.errors import InputError
+from host.patterns import pattern
 from specs.kinds.text import FileMatches, OsRelease, SshdSetting, YamlValue
+from validate.documents import parse_yaml
 from validate.registry import Finding, proves, verdict
 from validate.view import View
 
 _LINE_MAX = 4096
-_INCLUDES_MAX = 16
+_DEPTH_MAX = 16
+"""As deep as sshd follows Include (servconf.h, SERVCONF_MAX_DEPTH)."""
+_FILES_MAX = 256
+_PATTERNS_MAX = 64
+_SSHD_LINE = r"^\s*([A-Za-z]+)(?:\s*=\s*|\s+)(\S.*)$"
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
 
 
 @proves(FileMatches)
 def file_matches(check: FileMatches, view: View) -> Finding:
-    """Search lines; a line is cut at _LINE_MAX, so that no text keeps a search busy."""
+    """Search line by line; a line is cut at _LINE_MAX."""
     wrong, seen = [], 0
-    for pattern in check.paths:
-        ends = [view.follow(entry) for entry in view.tree.find(pattern)]
+    for glob in check.paths:
+        ends = [view.follow(entry) for entry in view.tree.find(glob)]
         files = [end.path for end in ends if end is not None and end.is_file]
         if not files and not check.missing_ok:
-            wrong.append(f"{pattern} is not there")
+            wrong.append(f"{glob} is not there")
         for path in files:
             seen += 1
             wrong += _wrong_lines(check, path, view.text(path) or "")
@@ -44,10 +47,13 @@ def _wrong_lines(check: FileMatches, path: str, text: str) -> list[str]:
     lines = [line for line in lines if not line.lstrip().startswith(check.comment)]
     wrong = [
         f"{path} has no line {wanted}" for wanted in check.lines
-        if not any(re.search(wanted, line) for line in lines)
+        if not any(pattern(wanted).search(line) for line in lines)
     ]
     for unwanted in check.not_lines:
-        wrong += [f"{path}: {line.strip()}" for line in lines if re.search(unwanted, line)]
+        wrong += [
+            f"{path}: {line.strip()}" for line in lines if pattern(unwanted).search(line)
+            and not any(pattern(allowed).search(line) for allowed in check.allowed)
+        ]
     return wrong
 
 
@@ -59,7 +65,7 @@ def os_release(check: OsRelease, view: View) -> Finding:
         value = view.os_release.get(name)
         if value is None:
             wrong.append(f"{name} is not there")
-        elif not re.fullmatch(wanted, value):
+        elif not pattern(wanted).fullmatch(value[:_LINE_MAX]):
             wrong.append(f"{name}={value}")
     good = view.os_release.get("PRETTY_NAME") or view.os_release.get("NAME", "")
     expected = ", ".join(f"{name}={wanted}" for name, wanted in check.fields.items())
@@ -76,20 +82,13 @@ def yaml_value(check: YamlValue, view: View) -> Finding:
     text = view.text(check.path)
     if text is None:
         return Finding(False, f"{check.path} is not there", question)
-    value = _lookup(_parsed(check.path, text), check.key)
+    value = _lookup(parse_yaml(check.path, text), check.key)
     if check.contains is not None:
         entries = value if isinstance(value, list) else []
         names = [one[0] if isinstance(one, list) and one else one for one in entries]
         return Finding(check.contains in names, str(value), question)
     # True == 1 in Python and in what cloud-init takes, so they are not told apart here.
     return Finding(value in check.one_of, str(value), question)
-
-
-def _parsed(path: str, text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path} is not valid YAML", why=type(error).__name__) from error
 
 
 def _lookup(value: Any, key: str) -> Any:
@@ -104,17 +103,21 @@ def sshd_setting(check: SshdSetting, view: View) -> Finding:
     expected = f"{check.key} {'|'.join(check.one_of)}"
     if view.text(_SSHD_CONFIG) is None:
         return Finding(None, f"{_SSHD_CONFIG} is not there", expected)
-    for path, key, value in _sshd_lines(view, _SSHD_CONFIG, 0):
+    for path, key, value in _sshd_lines(view, _SSHD_CONFIG, 0, []):
         if key == check.key.lower():
             return Finding(value.lower() in check.one_of, f"{key} {value} ({path})", expected)
     return Finding(check.default in check.one_of, f"{check.default} (sshd's default)", expected)
 
 
-def _sshd_lines(view: View, path: str, depth: int) -> Iterator[tuple[str, str, str]]:
-    if depth > _INCLUDES_MAX:
-        raise InputError(f"{path}: too many levels of Include")
+def _sshd_lines(
+    view: View, path: str, depth: int, read: list[str],
+) -> Iterator[tuple[str, str, str]]:
+    """Yield file, keyword and value of each line for everybody. read: the files so far."""
+    read.append(path)
+    if depth > _DEPTH_MAX or len(read) > _FILES_MAX:
+        raise InputError(f"{path}: too many files by Include")
     for line in (view.text(path) or "").splitlines():
-        match = re.match(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*\S)", line[:_LINE_MAX])
+        match = pattern(_SSHD_LINE).match(line[:_LINE_MAX].rstrip())
         if match is None:
             continue
         key, value = match[1].lower(), match[2].split(" #")[0].strip().strip('"')
@@ -123,9 +126,18 @@ def _sshd_lines(view: View, path: str, depth: int) -> Iterator[tuple[str, str, s
                 continue
             return
         if key == "include":
-            for pattern in value.split():
-                full = posixpath.join("/etc/ssh", pattern.strip('"'))
-                for entry in view.tree.find(full):
-                    yield from _sshd_lines(view, entry.path, depth + 1)
+            for entry in _included(view, path, value):
+                yield from _sshd_lines(view, entry, depth + 1, read)
         else:
             yield path, key, value
+
+
+def _included(view: View, path: str, value: str) -> list[str]:
+    """Return the files that an Include names; its patterns are the image's, so they may be bad."""
+    globs = [posixpath.join("/etc/ssh", glob.strip('"')) for glob in value.split()]
+    if len(globs) > _PATTERNS_MAX:
+        raise InputError(f"{path}: Include with {len(globs)} patterns")
+    try:
+        return [entry.path for glob in globs for entry in view.tree.find(glob)]
+    except ValueError as error:
+        raise InputError(f"{path}: Include with a bad pattern", why=str(error)) from error

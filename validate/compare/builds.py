@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from host import block
 from host.errors import InputError, from_os_error
 from host.files import sha256_file
 from host.progress import Progress
 from host.run import run
 from images.record import BuildRecord
+from validate.artefact import inspect, unreadable
 from validate.compare.diffoscope import diffoscope
 from validate.compare.disks import DiskComparison, compare_disks
 from validate.compare.entries import shortened
@@ -162,10 +164,17 @@ class _Disks:
 
     def _raw(self, path: Path, source: str, side: str) -> Path:
         """Return a disk as a raw file."""
+        facts = inspect(path)
+        if not facts.self_contained:
+            raise InputError("names other files, so it is not opened", where=str(path))
+        if facts.format != ("raw" if source == "raw" else "qcow2"):
+            raise InputError(f"is no {source}, as its build.json says", where=str(path))
         if source == "raw":
             return path
+        if broken := unreadable(facts):
+            raise InputError("can't be read", where=str(path), why=broken)
         raw = self._scratch / f"{side}.raw"
-        run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, raw])
+        run(["qemu-img", "convert", "-O", "raw", block.name(path, "qcow2"), raw])
         return raw
 
 
