@@ -96,8 +96,8 @@ def parse_table(text: str) -> tuple[str, list[Partition]]:
     if "does not contain a recognized partition table" in text:
         return "none", []
     try:
-        # Warnings come first.
-        table = parse_json("the partition table, as sfdisk lists it,", text[max(text.find("{"), 0):])["partitiontable"]
+        listed = text[max(text.find("{"), 0):]  # warnings come first
+        table = parse_json("the partition table, as sfdisk lists it,", listed)["partitiontable"]
         sector_bytes = int(table.get("sectorsize", 512))
         scheme = {"dos": "msdos"}.get(table["label"], table["label"])
         return scheme, [

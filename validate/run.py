@@ -29,9 +29,9 @@ def validate(
 
     artefact: a qcow2 or raw image. record: the build.json of its build; without it, the rules
     that compare with it are not applicable. key: opens the image's LUKS containers.
-    Raises InputError when the file is no image, is cut off, holds no root file system, can't be opened with
-    the key, or takes more time or memory than any image needs (validate.worker has the bounds);
-    HostError when this host can't read it.
+    Raises InputError when the file is no image, is cut off, holds no root file system, can't be
+    opened with the key, or takes more time or memory than any image needs (validate.worker has
+    the bounds); HostError when this host can't read it.
     """
     started = time.monotonic()
     progress.start(STEP, len(spec.of_tier("artefact")) + len(spec.of_tier("offline")), "rules")
