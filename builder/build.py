@@ -37,6 +37,7 @@ def build(
     RemoteError for bad packages; each names the step in a note.
     """
     _check_names(plans)
+    _check_secrets(plans)
     done: dict[str, Built] = {}
     execution = Execution(plans, store, progress)
 
@@ -70,6 +71,18 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
     except OSError as error:
         raise from_os_error(error, f"writing {folder}") from error
     return Built(folder, record)
+
+
+def _check_secrets(plans: Sequence[Plan]) -> None:
+    """Raise InputError when an artefact would carry a plain secret that nobody allowed."""
+    for plan in plans:
+        if plan.exposed and not plan.options.allow_secrets:
+            where, what = plan.exposed[0]
+            more = len(plan.exposed) - 1
+            raise InputError(
+                what, where=where, why=f"and {more} more; `ccis plan` names them" if more else None,
+                remedy="use hashes (--iscrypted), keys or locked accounts, or say --allow-secrets",
+            )
 
 
 def _check_names(plans: Sequence[Plan]) -> None:

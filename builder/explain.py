@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from builder.kickstart import registry
 from builder.kickstart.hazards import HAZARDS
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import Command, Kickstart, read, read_pre, survey
+from builder.kickstart.secret_words import masked_words
 from builder.root.pre import run_pre
 from builder.root.requirements import requirements
 from builder.store import Store
 from host.errors import InputError
 from host.progress import Progress
+from host.urls import shown
 from images.release import Release
 
 Row = dict[str, str]
@@ -27,7 +30,6 @@ _SHOWN_ELSEWHERE = {
     "zerombr", "ignoredisk", "user", "group", "sshkey", "rootpw", "services", "network", "repo",
     "url", "module",
 }
-_SECRET = ("--password", "--passphrase")
 _STORAGE = ("part", "partition", "raid", "volgroup", "logvol", "btrfs", "autopart", "reqpart")
 
 
@@ -58,21 +60,21 @@ class Explanation:
 
 def explain(
     path: Path, release: Release, arch: str, disk_size_bytes: int, store: Store | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, folders: Sequence[Path] = (),
 ) -> Explanation:
     """Read a kickstart and say what it comes to.
 
     store: where to keep what %pre makes; with one, a file's %pre scripts are run as a build runs
     them, which needs root. Without one, nothing is run and nothing is fetched, and what can't be
-    told is `unknown`.
+    told is `unknown`. folders: of this host, where its parts may be besides its own folder.
     Raises InputError for the first thing that a build would refuse, too.
     """
-    scripts = read_pre(path, release.dialect) if store else []
+    scripts = read_pre(path, release.dialect, folders) if store else []
     if store and scripts:
         made = run_pre(scripts, disk_size_bytes, "", store, progress)
-        kickstart = read(path, release.dialect, made.root)
+        kickstart = read(path, release.dialect, made.root, folders)
         return explanation(kickstart, release, arch, disk_size_bytes, existing=made.table)
-    seen = survey(path, release.dialect)
+    seen = survey(path, release.dialect, folders)
     if seen.problems:
         raise seen.problems[0]
     unknown = [{"where": where, "what": f"{name}, which %pre writes or the network has"}
@@ -106,7 +108,8 @@ def explanation(
         sources=_sources(kickstart, release, arch), packages=_packages(kickstart),
         added=[{"package": " or ".join(each.names), "reason": each.reason} for each in added],
         users=_users(kickstart), services=_services(kickstart), network=_network(kickstart),
-        settings=[{"where": command.where, "command": command.name, "words": _words(command)}
+        settings=[{"where": command.where, "command": command.name,
+                   "words": " ".join(masked_words(command.name, command.words))}
                   for command in kickstart.commands
                   if command.name not in _SHOWN_ELSEWHERE and _is_honoured(command)],
         scripts=[_script(kickstart, number) for number in range(len(kickstart.scripts))],
@@ -164,7 +167,7 @@ def _sources(kickstart: Kickstart, release: Release, arch: str) -> list[Row]:
         address = next((str(value) for name in ("url", "baseurl", "mirrorlist", "metalink")
                         if (value := getattr(data, name, None))), "of the release")
         rows.append({"where": command.where, "name": getattr(data, "name", "") or command.name,
-                     "address": address})
+                     "address": shown(address)})
     if not kickstart.find("url"):
         rows += [{"where": release.name, "name": repository.id,
                   "address": f"{repository.id} of {release.name}" if release.rehearsal
@@ -244,13 +247,3 @@ def _script(kickstart: Kickstart, number: int) -> Row:
 def _is_honoured(command: Command) -> bool:
     found = registry.entry(command.name)
     return found is not None and found.status.kind == "honoured"
-
-
-def _words(command: Command) -> str:
-    """Return a line's words; a password is nobody's to see."""
-    shown: list[str] = []
-    for word in command.words:
-        secret = bool(shown) and shown[-1] in _SECRET
-        name, equals, _ = word.partition("=")
-        shown.append("…" if secret else f"{name}=…" if equals and name in _SECRET else word)
-    return " ".join(shown)

@@ -23,6 +23,8 @@ class Options:
     targets: destinations that all want the same layer over the tree.
     formats: the artefacts; empty: those that the targets take best.
     rehearsal: the folder of the rehearsal distribution, for releases that are made of it.
+    include_paths: folders of this host that %include may name, besides the kickstart's own.
+    allow_secrets: whether a medium may carry the kickstart's plain passwords.
     """
 
     image: Image
@@ -33,6 +35,8 @@ class Options:
     targets: Sequence[Target] = ()
     formats: Sequence[str] = ()
     rehearsal: Path | None = None
+    include_paths: Sequence[Path] = ()
+    allow_secrets: bool = False
 
     @property
     def layer(self) -> Layer:

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import rpm
 
+from builder import formats
 from builder.artefact import About
 from builder.disk.engine import Engine, choose
 from builder.disk.layout import Layout
+from builder.formats.tools.flat_kickstart import flat
 from builder.kickstart import registry
 from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import Kickstart, read, read_pre
+from builder.kickstart.secret_words import masked, plain_secrets
 from builder.options import Options
 from builder.plan_steps import all_steps, packages_step
 from builder.root.origins import origins
@@ -27,6 +30,7 @@ from builder.root.repositories import snapshots, trusted_key
 from builder.root.requirements import requirements
 from builder.steps import Step, digest_of
 from builder.store import Store
+from builder.store_key import store_key
 from host.errors import HostError, InputError
 from images import catalogue
 from specs.model import Rule
@@ -47,6 +51,7 @@ class Plan:
     more: what the targets' packages are asked for with, None when they add none.
     extra: those packages, which come on top of `choices`.
     pre: what the %pre scripts left, None when there are none.
+    exposed: plain secrets that an artefact would carry as they are, each with its place.
     """
 
     options: Options
@@ -67,6 +72,7 @@ class Plan:
     pre: PreResult | None = None
     more: Request | None = None
     extra: list[Choice] = field(default_factory=list)
+    exposed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def packages(self) -> list[Choice]:
@@ -102,7 +108,8 @@ def make(options: Options, store: Store) -> Plan:
                         why=f"this one is {os.uname().machine}", remedy="build it there")
     variables = _variables(options)
     pre = _before(options, store)
-    kickstart = read(options.kickstart, release.dialect, pre.root if pre else None)
+    kickstart = read(options.kickstart, release.dialect, pre.root if pre else None,
+                     options.include_paths)
     registry.check(kickstart)
     origin = origins(kickstart, release, arch, variables)
     key = trusted_key(release, variables, store.root / "keys")
@@ -117,7 +124,8 @@ def make(options: Options, store: Store) -> Plan:
     choices = resolved.choices
     epoch = _source_date(choices)
     tools = {"rpm": rpm.__version__, "dnf": _dnf_version()}
-    packages = packages_step(request, choices, epoch, " ".join(tools.values()))
+    secret = store_key(store.root)
+    packages = packages_step(request, choices, epoch, " ".join(tools.values()), secret)
     engine, reason = (choose(options.engine, layout) if options.has_disk
                       else (None, "a container has none"))
     image = options.image
@@ -125,16 +133,18 @@ def make(options: Options, store: Store) -> Plan:
     about = _about(options, kickstart, epoch)
     more = _more(options, request, choices)
     extra = resolve_on_top(more, choices, store) if more else []
+    steps = all_steps(packages, kickstart, options, layout, engine, rules, pre, extra, about,
+                      secret)
+    exposed = _exposed(kickstart, steps)
     return Plan(
         options=options, label=f"{options.image.name} {release.name} {arch}",
         kickstart=kickstart, request=request, choices=choices, epoch=epoch, layout=layout,
         engine=engine, engine_reason=reason, rules=rules, about=about,
-        steps=all_steps(packages, kickstart, options, layout, engine, rules, pre, extra,
-                        about),
-        tools={**tools, **(engine.identity() if engine else {})},
+        steps=steps, exposed=exposed,
+        tools={**tools, **(engine.identity() if engine else {}), "ccis": _code(steps)},
         added=resolved.added, pre=pre, more=more, extra=extra,
         notes=[*_strays(kickstart), *origin.notes, *resolved.absent,
-               *(layout.notes if engine else ())],
+               *(layout.notes if engine else ()), *exposed],
     )
 
 
@@ -147,26 +157,37 @@ def _more(options: Options, request: Request, choices: Sequence[Choice]) -> Requ
 
 def _about(options: Options, kickstart: Kickstart, epoch: int) -> About:
     image, release = options.image, options.release
-    folder = kickstart.path.parent
-    texts = {str(Path(name).relative_to(folder)) if Path(name).is_relative_to(folder) else name:
-             text for name, text in kickstart.sources.items()}
-    main = kickstart.path.name
     return About(
         title=f"{release.title.removesuffix(' (rehearsal)')} {options.flavour}",
         image=image.name, flavour=options.flavour, distribution=release.distribution,
         version=release.version, arch=options.arch, epoch=epoch,
         disk_size_bytes=image.disk_size_bytes,
-        kickstart={main: texts[main], **texts},
+        kickstart={kickstart.path.name: flat(kickstart.sources, kickstart.parts)},
     )
 
 
 def _strays(kickstart: Kickstart) -> list[tuple[str, str]]:
-    return [(command.where, f"{command.name} is left out: {registry.STRAY}")
+    return [(command.where, f"{masked(command.name, command.name)} is left out: {registry.STRAY}")
             for command in kickstart.commands if command.is_stray]
 
 
+def _exposed(kickstart: Kickstart, steps: Mapping[str, Step]) -> list[tuple[str, str]]:
+    """Return the plain secrets that a medium would carry, each with its place."""
+    carriers = [name for name in steps
+                if name in formats.FORMATS and "kickstart" in formats.get(name).uses]
+    return [(one.where, f"{one.what} ({one.name}) would stand in plain text in the kickstart on "
+                        f"the medium ({carriers[0]})")
+            for one in plain_secrets(kickstart)] if carriers else []
+
+
+def _code(steps: Mapping[str, Step]) -> str:
+    """Return the identity of our own code and of what converts, as far as they make this image."""
+    return digest_of({name: [step.inputs.get(part, "") for part in ("code", "format")]
+                      for name, step in steps.items()})[:12]
+
+
 def _before(options: Options, store: Store) -> PreResult | None:
-    scripts = read_pre(options.kickstart, options.release.dialect)
+    scripts = read_pre(options.kickstart, options.release.dialect, options.include_paths)
     if not scripts:
         return None
     image = options.image

@@ -15,7 +15,8 @@ from builder.options import Options
 from builder.root.packages import Choice, Request
 from builder.root.pre import CODE as SCRIPTS
 from builder.root.pre import PreResult
-from builder.steps import Step, code_digest, digest_of
+from builder.secret_digests import careful, of_commands, of_scripts, of_text
+from builder.steps import Step, code_digest, digest_of, keyed_digest_of
 from images import catalogue
 from specs.model import Rule
 
@@ -23,19 +24,25 @@ _SANDBOX = ("builder/tree", "builder/root/canonical.py", "builder/root/databases
             "host/run.py")
 _READING = tuple(f"builder/kickstart/{name}" for name in (
     "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",
-    "registry.py"))
+    "registry.py", "lines.py", "sources.py"))
 
 
-def packages_step(request: Request, choices: Sequence[Choice], epoch: int, tools: str) -> Step:
-    """Return the first step; tools: the versions of rpm and dnf."""
+def packages_step(
+    request: Request, choices: Sequence[Choice], epoch: int, tools: str, key: bytes,
+) -> Step:
+    """Return the first step; tools: the versions of rpm and dnf; key: the store's."""
+    files = dict(request.files)
     return Step("packages", {
+        **({"repository files": careful(files, key, "\n".join(files.values()))}
+           if files else {}),
         "packages": digest_of([choice.as_dnf_says() for choice in choices]),
         "package options": digest_of(request.selection()),
         "signing key": request.key.stem,
         "source date": str(epoch),
         "rpm and dnf": tools,
         "code": code_digest(
-            "builder/root/packages.py", "builder/root/dnf_worker.py", "builder/root/dnf_lock.py",
+            "builder/root/packages.py", "builder/root/signatures.py", "builder/root/dnf_worker.py",
+            "builder/root/dnf_lock.py",
             "builder/root/nosync.py", "builder/root/labels.py", "builder/root/initramfs.py",
             *_SANDBOX,
         ),
@@ -45,21 +52,25 @@ def packages_step(request: Request, choices: Sequence[Choice], epoch: int, tools
 def all_steps(
     packages: Step, kickstart: Kickstart, options: Options, layout: Layout, engine: Engine | None,
     rules: Sequence[Rule], pre: PreResult | None, more: Sequence[Choice], about: About,
+    key: bytes,
 ) -> dict[str, Step]:
     """Return every step by its name, the first one first.
 
-    engine: None for an image without a disk. more: the packages that the targets add.
+    key: the store's, for the digests that cover secrets; where a kickstart has none, all digests
+    are the same in every store. engine: None for an image without a disk.
+    more: the packages that the targets add.
     """
     plain_layout = digest_of(layout.model_dump(mode="json"))
-    before = _pre_install_step(kickstart, options, layout, pre)
+    before = _pre_install_step(kickstart, options, layout, pre, key)
+    addons = [(a.words, a.name, a.lines) for a in kickstart.addons]
+    certificates = [(c.filename, c.folder, c.kind, c.text) for c in kickstart.certificates]
     settings = Step("settings", {
         **({before.name: before.digest} if before else {}),
-        "commands": digest_of([(c.name, c.words) for c in kickstart.commands]),
-        "add-ons": digest_of([(a.words, a.name, a.lines) for a in kickstart.addons]),
+        "commands": of_commands(kickstart, key),
+        "add-ons": careful(addons, key, str(addons)),
         "layout": plain_layout,
         "disk": str(options.has_disk),
-        "certificates": digest_of([
-            (c.filename, c.folder, c.kind, c.text) for c in kickstart.certificates]),
+        "certificates": careful(certificates, key, str(certificates)),
         "code": code_digest("builder/root/settings.py", *_READING, "builder/root/bootloader.py",
                             "builder/disk/fstab.py", "builder/disk/ancestry.py", *_SANDBOX),
     }, packages)
@@ -73,7 +84,7 @@ def all_steps(
                             "builder/disk/ancestry.py", *_SANDBOX),
     }, initramfs)
     scripts = Step("scripts", {
-        "%post": digest_of([s.identity for s in kickstart.scripts_of("%post", "%onerror")]),
+        "%post": of_scripts(kickstart.scripts_of("%post", "%onerror"), key),
         "network": str(options.image.network_in_post),
         "layout": plain_layout,
         "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
@@ -96,7 +107,8 @@ def all_steps(
     if engine:
         made.append(Step("disk", {
             "layout": plain_layout,
-            "passphrases": digest_of(list(layout.secrets())),
+            **({"passphrases": keyed_digest_of(list(layout.secrets()), key)}
+               if any(layout.secrets()) else {}),
             "engine": digest_of([engine.name, engine.identity()]),
             "code": code_digest("builder/disk", "host/mounts.py"),
         }, seal))
@@ -104,11 +116,13 @@ def all_steps(
         made.append(_drivers_step(options, seal))
     steps = {step.name: step for step in made}
     for name in options.wanted_formats:
-        _add_format(steps, name, about)
+        _add_format(steps, name, about, kickstart, key)
     return steps
 
 
-def _add_format(steps: dict[str, Step], name: str, about: About) -> Step:
+def _add_format(
+    steps: dict[str, Step], name: str, about: About, kickstart: Kickstart, key: bytes,
+) -> Step:
     """Add the step of a format, and before it those of the formats that it is made from."""
     if name in steps:
         return steps[name]
@@ -116,19 +130,22 @@ def _add_format(steps: dict[str, Step], name: str, about: About) -> Step:
     if wish.source == DISK:
         before = steps["disk"]
     else:
-        before = steps["seal"] if wish.source == TREE else _add_format(steps, wish.source, about)
+        before = steps["seal"] if wish.source == TREE else _add_format(
+            steps, wish.source, about, kickstart, key)
     file = "builder/formats/" + name.replace("-", "_") + ".py"
     steps[name] = Step(name, {
         "format": digest_of(dict(wish.identity())),
         "about": digest_of(_identity(about.only(wish.uses))),
+        **({"kickstart": of_text("\n".join(about.kickstart.values()), kickstart, key)}
+           if "kickstart" in wish.uses else {}),
         "code": code_digest(file, "builder/formats/tools", "builder/artefact.py"),
     }, before)
     return steps[name]
 
 
 def _identity(about: About) -> dict[str, Any]:
-    """Return what decides an artefact; files of packages follow from the tree's own digest."""
-    return asdict(replace(about, packages=(), comps=()))
+    """Return what decides an artefact, but for the kickstart; packages follow from the tree."""
+    return asdict(replace(about, packages=(), comps=(), kickstart={}))
 
 
 def _target_step(options: Options, more: Sequence[Choice], scripts: Step) -> Step | None:
@@ -156,14 +173,14 @@ def _drivers_step(options: Options, seal: Step) -> Step:
 
 
 def _pre_install_step(
-    kickstart: Kickstart, options: Options, layout: Layout, pre: PreResult | None,
+    kickstart: Kickstart, options: Options, layout: Layout, pre: PreResult | None, key: bytes,
 ) -> Step | None:
     """Return the step of %pre-install, None without such scripts."""
     scripts = kickstart.scripts_of("%pre-install")
     if not scripts:
         return None
     return Step("pre-install", {
-        "%pre-install": digest_of([s.identity for s in scripts]),
+        "%pre-install": of_scripts(scripts, key),
         "layout": digest_of(layout.model_dump(mode="json")),
         "installer": digest_of([pre.digest if pre else "", options.image.installer_arguments]),
         "code": code_digest("builder/root/scripts.py", "builder/root/disk_of_scripts.py",

@@ -10,10 +10,12 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 from builder import formats
 from builder.artefact import DISK, About
 from builder.execution import Execution
+from builder.kickstart.secret_words import redacted
 from builder.plan import Plan
 from builder.root import installed
 from builder.steps import Step
 from host.errors import InputError
+from host.urls import shown
 from images import catalogue
 from images.record import (
     Artefact,
@@ -24,6 +26,7 @@ from images.record import (
 )
 from images.target import Target
 
+_COST = 1 << 14  # 16 MiB and some 50 ms each time
 DOCUMENT = "document"
 """What the record calls the format of a small text file that travels with an image."""
 
@@ -42,7 +45,7 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
         build_id=build_id, public_path=release.public_path, spec=image.spec,
         engine=plan.engine.name if plan.engine else None, engine_reason=plan.engine_reason,
         kickstart=options.kickstart.name,
-        kickstart_sha256=kickstart_sha256(plan),
+        kickstart_sha256=kickstart_sha256(plan, name),
         digest=plan.digest, source_date_epoch=plan.epoch,
         repositories=repositories(plan),
         packages=installed.packages(base.data, plan.packages),
@@ -53,15 +56,22 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
     )
 
 
-def kickstart_sha256(plan: Plan) -> str:
-    """Return the digest of the kickstart's text, with all files that it includes."""
-    text = "".join(text for _, text in sorted(plan.kickstart.sources.items()))
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+def kickstart_sha256(plan: Plan, name: str) -> str:
+    """Return what tells whether a kickstart is the same: of its text, with all that it includes.
+
+    The record is published, so passwords in command lines are masked first. What a script or a
+    comment holds nobody knows; so it is stretched (scrypt, RFC 7914): who wants to try out what a
+    script may hold does not get through more than some ten guesses a second.
+    name: of the build, the salt.
+    """
+    text = redacted(plan.kickstart).encode("utf-8", "surrogateescape")
+    return hashlib.scrypt(hashlib.sha256(text).digest(), salt=name.encode(), n=_COST, r=8, p=1,
+                          dklen=32).hex()
 
 
 def repositories(plan: Plan) -> list[RepositoryRecord]:
     """Return the repositories as they were when the packages were chosen."""
-    return [RepositoryRecord(id=each.id, url=each.urls[0], repomd_sha256=each.repomd_sha256)
+    return [RepositoryRecord(id=each.id, url=shown(each.urls[0]), repomd_sha256=each.repomd_sha256)
             for each in plan.request.snapshots]
 
 

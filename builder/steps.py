@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,9 +37,24 @@ class Step:
 
 
 def digest_of(content: Any) -> str:
-    """Return the SHA-256 of plain data, whatever the order of its keys."""
+    """Return the SHA-256 of plain data, whatever the order of its keys.
+
+    Never of what holds a password: whoever knows the rest can try out all likely ones.
+    """
+    return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+def keyed_digest_of(content: Any, key: bytes) -> str:
+    """Return the HMAC-SHA-256 of plain data that holds secrets, marked as one.
+
+    key: the store's own (builder/store_key.py), so that it says something in that store alone.
+    """
+    return "hmac-" + hmac.digest(key, _canonical(content), "sha256").hex()
+
+
+def _canonical(content: Any) -> bytes:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return text.encode("utf-8", "surrogateescape")
 
 
 def code_digest(*names: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from ccis import log
+from host.urls import scrub
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -129,6 +130,7 @@ class Display:
         return "\n".join(lines)
 
     def _print(self, text: str) -> None:
+        text = scrub(text)
         if self.bars is not None:
             self.bars.console.print(text, markup=False, highlight=False)
         else:

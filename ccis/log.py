@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host.places import cache_folder
+from host.urls import scrub
 
 KEPT = 100
 _FORMAT = "%(asctime)s %(name)s %(message)s"
@@ -57,8 +58,16 @@ def write_to_file(command: str) -> None:
 def show_on_terminal() -> None:
     """Send the log to standard error as well (--verbose)."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Formatter("%(message)s"))
     logging.getLogger("ccis").addHandler(handler)
+
+
+class _Formatter(logging.Formatter):
+    """Takes user and password out of every URL in a record, in tracebacks as well."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text."""
+        return scrub(super().format(record))
 
 
 class _FirstLineHandler(logging.FileHandler):
@@ -66,7 +75,7 @@ class _FirstLineHandler(logging.FileHandler):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, delay=True, encoding="utf-8", errors="replace")
-        self.setFormatter(logging.Formatter(_FORMAT))
+        self.setFormatter(_Formatter(_FORMAT))
         self._begun = False
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -19,6 +19,7 @@ import typer
 
 from ccis import log
 from host.errors import CcisError, ProgramError, from_os_error
+from host.urls import scrub
 
 BUG_STATUS = 70
 """EX_SOFTWARE of sysexits.h: the fault is ours, not the input's, the host's or a mirror's."""
@@ -41,13 +42,13 @@ settings = Settings()
 
 
 def line(text: str = "") -> None:
-    """Print one line of a result to standard output."""
-    typer.echo(text)
+    """Print one line of a result to standard output, its URLs without user and password."""
+    typer.echo(scrub(text))
 
 
 def note(text: str) -> None:
-    """Print one line that is no result, to standard error."""
-    typer.echo(text, err=True)
+    """Print one line that is no result, to standard error; URLs as in line()."""
+    typer.echo(scrub(text), err=True)
 
 
 def as_json(value: object) -> str:

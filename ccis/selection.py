@@ -37,6 +37,15 @@ TargetOption = Annotated[
                                    "destinations take, or `all`; see `ccis list`."),
 ]
 EngineOption = Annotated[Engine, typer.Option(help="How the disk is made.")]
+IncludePathOption = Annotated[
+    list[Path] | None, typer.Option("--include-path", metavar="FOLDER", help="A folder of this "
+                                    "host that %include may name; may be given several times.  "
+                                    "[default: the kickstart's own]"),
+]
+AllowSecretsOption = Annotated[
+    bool, typer.Option("--allow-secrets", help="Let a medium carry the kickstart's plain "
+                       "passwords."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 
 HOST_ARCH = os.uname().machine
@@ -47,7 +56,8 @@ _KICKSTART_DISK = "10 GiB"
 def options_of(
     images: list[str] | None, kickstart: Path | None, release_name: str, arch: str,
     formats: list[str] | None, engine: Engine, progress: Progress,
-    targets: list[str] | None = None,
+    targets: list[str] | None = None, include_paths: list[Path] | None = None, *,
+    allow_secrets: bool = False,
 ) -> list[Options]:
     """Return what is to be built; a rehearsal release is made first if it is not there.
 
@@ -88,9 +98,18 @@ def options_of(
         Options(image=image, kickstart=kickstart or catalogue.kickstart_of(image),
                 release=release, arch=arch, engine=engine, targets=tuple(group),
                 formats=tuple(wanted_formats or (() if wishes else image.formats)),
-                rehearsal=rehearsal)
+                rehearsal=rehearsal, include_paths=folders_of(include_paths),
+                allow_secrets=allow_secrets)
         for image, group in chosen
     ]
+
+
+def folders_of(include_paths: list[Path] | None) -> tuple[Path, ...]:
+    """Return the folders that %include may name; raises InputError for one that is none."""
+    for path in include_paths or ():
+        if not path.is_dir():
+            raise InputError(f"{path} is no folder", where="--include-path")
+    return tuple(include_paths or ())
 
 
 def _words(values: list[str] | None) -> list[str]:

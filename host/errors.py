@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
+from host.urls import scrub
+
 
 class CcisError(Exception):
     """Anything that ends a command with one clear message.
@@ -13,6 +15,7 @@ class CcisError(Exception):
     where: the file and line, URL, step or path that caused it.
     why: the cause, as far as it is known.
     remedy: what to do about it.
+    Whatever a library's own words were, URLs in them lose the user and password that they name.
     """
 
     exit_status = 1
@@ -21,11 +24,13 @@ class CcisError(Exception):
         self, what: str, *, where: str | None = None, why: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.why = why
-        self.remedy = remedy
+        self.what = scrub(what)
+        super().__init__(self.what)
+        self.where, self.why, self.remedy = (text and scrub(text) for text in (where, why, remedy))
+
+    def add_note(self, note: str, /) -> None:
+        """Add a line that is shown below the message."""
+        super().add_note(scrub(note))
 
     def __str__(self) -> str:
         """Return the message as a log or a test wants it: everything known on one line."""
@@ -69,9 +74,9 @@ class ProgramError(HostError):
     def __init__(self, argv: Sequence[str], status: int, tail: Sequence[str]) -> None:
         ending = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         super().__init__(f"{argv[0]} {ending}", why="; ".join(line.strip() for line in tail[-4:]))
-        self.argv = list(argv)
+        self.argv = [scrub(word) for word in argv]
         self.status = status
-        self.tail = list(tail)
+        self.tail = [scrub(line) for line in tail]
 
 
 def from_os_error(error: OSError, doing: str) -> HostError:

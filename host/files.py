@@ -6,12 +6,15 @@ import ctypes
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from host.errors import from_os_error
+from host.beneath.openat2 import reopen
+from host.beneath.walk import kind
+from host.errors import InputError, from_os_error
 from host.run import run
 from host.sparse import pieces
 
@@ -27,6 +30,24 @@ def sha256_file(path: Path) -> str:
         for _, piece, _ in pieces(descriptor, os.fstat(descriptor).st_size):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def read_regular(path: Path, limit_bytes: int) -> bytes:
+    """Return what a regular file begins with, at most so many bytes; links are followed.
+
+    Its type is known before it is opened: a FIFO would wait for ever, a device do things.
+    Raises OSError, and InputError for what is there and no regular file.
+    """
+    found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(found).st_mode
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{path.name or path} is {kind(mode)} where a regular file belongs",
+                             where=str(path), remedy="name a file")
+        with os.fdopen(reopen(found, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            return stream.read(limit_bytes)
+    finally:
+        os.close(found)
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:

@@ -18,6 +18,7 @@ from typing import IO
 
 from host import cost
 from host.errors import HostError, ProgramError
+from host.urls import scrub
 
 log = logging.getLogger("ccis.run")
 
@@ -71,7 +72,7 @@ def run(
     Raises ProgramError when the program fails, HostError when it is not there or takes too long.
     """
     words = [str(word) for word in argv]
-    log.debug("+ %s", shlex.join(words))
+    log.debug("+ %s", scrub(shlex.join(words)))
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
         process = subprocess.Popen(
@@ -168,6 +169,6 @@ def _drain(
         stripped = line.rstrip("\n")
         tail.append(stripped)
         if logged:
-            log.debug("  %s", stripped)
+            log.debug("  %s", scrub(stripped))
         if on_line:
             on_line(stripped)

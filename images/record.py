@@ -100,7 +100,11 @@ class BuildRecord(BaseModel):
     build_id: YYYYMMDD.R, the part of the name that changes every night.
     public_path: the folder in the release tree, below its root.
     engine: what made the disk; None: there is none.
-    digest: the identity of the whole build.
+    kickstart_sha256: tells whether a kickstart is the same, and nothing of the passwords in it:
+    these are masked, the text is hashed and stretched (builder/recording.py).
+    digest: the identity of the whole build; like a step's, where the kickstart has passwords, one
+    of the store that it was made in (builder/store_key.py).
+    tools: name and version of what decides the bytes; "ccis": our own code and the converters.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

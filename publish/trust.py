@@ -23,6 +23,10 @@ _REASONS = {
 }
 
 
+# Numbers of RFC 4880, 9.4: MD5, SHA-1, RIPE-MD/160.
+_WEAK_DIGESTS = ("1", "2", "3")
+
+
 class SignatureError(Exception):
     """A signature proves nothing; the text says why, as the end of a sentence."""
 
@@ -71,6 +75,8 @@ class Keyring:
                 # NO_PUBKEY comes after the ERRSIG that it explains.
                 missing = "[GNUPG:] NO_PUBKEY" in said.stdout
                 raise SignatureError(_REASONS["NO_PUBKEY" if missing else fields[0]])
+            if fields[0] == "VALIDSIG" and fields[8] in _WEAK_DIGESTS:
+                raise SignatureError("its signature rests on a digest that can be forged")
             if fields[0] == "VALIDSIG":
                 valid.add(fields[-1])  # the primary key's fingerprint, also for a subkey
         if said.status != 0 or not valid or not valid <= self.fingerprints:
@@ -91,14 +97,17 @@ def keyring(key: bytes, fingerprint: str | None = None) -> Iterator[Keyring]:
         found = _imported(gpg, source)
         if fingerprint is not None and found != {fingerprint}:
             raise SignatureError(f"it holds the key {', '.join(sorted(found))}, not {fingerprint}")
+        if len(found) > 1:
+            raise SignatureError(f"it holds {len(found)} keys: {', '.join(sorted(found))}")
         yield Keyring(gpg, found)
 
 
 @contextmanager
 def keyring_of_file(path: Path, fingerprint: str | None = None) -> Iterator[Keyring]:
-    """Yield the keyring of a file that the user trusts, binary or armoured, with any keys.
+    """Yield the keyring of a file that the user trusts, binary or armoured.
 
-    Raises InputError where it holds no key, or not the one of `fingerprint`.
+    Without a fingerprint all keys in it are trusted. Raises InputError where it holds no key, a
+    secret one, or not exactly the one of `fingerprint`.
     """
     if not path.is_file():
         raise InputError("is not a file with a public key", where=str(path))
@@ -107,10 +116,13 @@ def keyring_of_file(path: Path, fingerprint: str | None = None) -> Iterator[Keyr
             found = _imported(gpg, path)
         except SignatureError as error:
             raise InputError(str(error), where=str(path)) from error
-        if fingerprint is not None:
-            if fingerprint not in found:
-                raise InputError(f"does not hold the key {fingerprint}", where=str(path))
-            found = frozenset([fingerprint])
+        if fingerprint is not None and fingerprint not in found:
+            raise InputError(f"does not hold the key {fingerprint}", where=str(path))
+        if fingerprint is not None and len(found) > 1:
+            raise InputError(
+                f"holds {len(found)} keys, not {fingerprint} alone", where=str(path),
+                why=", ".join(sorted(found)),
+                remedy=f"gpg --export {fingerprint} makes a file of one")
         yield Keyring(gpg, found)
 
 
@@ -121,6 +133,9 @@ def _home() -> Iterator[Gpg]:
 
 
 def _imported(gpg: Gpg, source: Path) -> frozenset[str]:
+    listing = gpg.public(["--with-colons", "--show-keys", source], check=False).stdout
+    if any(line.startswith(("sec:", "ssb:")) for line in listing.splitlines()):
+        raise SignatureError("it holds a secret key, where a public key belongs")
     gpg.public(["--import", source], check=False)
     found = frozenset(gpg.fingerprints())
     if not found:

@@ -28,6 +28,11 @@ class SmallRepository:
     def url(self) -> str:
         return f"file://{self.folder}/"
 
+    @property
+    def fingerprint(self) -> str:
+        lines = self.gpg("--with-colons", "--list-keys").splitlines()
+        return next(line.split(":")[9] for line in lines if line.startswith("fpr:"))
+
     def gpg(self, *words: str) -> str:
         return subprocess.run(
             ["gpg", "--homedir", str(self.home), "--batch", "--yes", *words],

@@ -11,6 +11,8 @@ from pykickstart.base import KickstartCommand
 from builder.kickstart.findings import Finding
 from builder.kickstart.model import Command, Kickstart, Section
 from builder.kickstart.options import taken_by
+from builder.kickstart.secret_words import plain_secrets
+from host.urls import shown
 
 Hazard = Callable[[Kickstart], Iterator[Finding]]
 
@@ -36,25 +38,16 @@ _NETWORK: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = tupl
 _PLACEHOLDER = re.compile(
     r"\b(?:DATESTAMP|CHANGE_?ME|REPLACE_?ME)\b|@[A-Z][A-Z0-9_]+@|\{\{[^}]*\}\}|%\([a-z_]+\)s")
 _SERIAL = re.compile(r"console=(?:ttyS\d|ttyAMA\d|hvc\d|ttysclp\d)")
-_TYPED = re.compile(r"\bchpasswd\b(?!.*(?:-e\b|--encrypted))|\bpasswd\b[^;&|]*--stdin")
 _URLS = ("url", "mirrorlist", "metalink", "baseurl")
 
 
 def plain_passwords(kickstart: Kickstart) -> Iterator[Finding]:
-    """Whoever reads the file knows the password, and so does whoever reads the build's record."""
-    for command in kickstart.commands:
-        data = command.data
-        if command.name in ("rootpw", "user", "bootloader", "sshpw"):
-            text = getattr(data, "password", None)
-            if text and not getattr(data, "isCrypted", False) \
-                    and not str(text).startswith("grub.pbkdf2."):
-                yield _warn(command, "the password stands here in plain text",
-                            "use --iscrypted with a hash, or lock the account and use keys")
-        elif getattr(data, "passphrase", None):
-            yield _warn(command, "the passphrase of the disk stands here in plain text", None)
-    for where, line in _script_lines(kickstart):
-        if _TYPED.search(line):
-            yield Finding("warning", "%post", "a script sets a password in plain text", where)
+    """Whoever reads the file knows the password, and so does whoever gets a medium with it."""
+    remedies = {"password": "use --iscrypted with a hash, or lock the account and use keys"}
+    for secret in plain_secrets(kickstart):
+        yield Finding(
+            "warning", secret.name, f"{secret.what} stands here in plain text; an installation "
+            "medium (install-iso) would carry it", secret.where, remedies.get(secret.kind))
 
 
 def network_in_post(kickstart: Kickstart) -> Iterator[Finding]:
@@ -74,7 +67,8 @@ def urls_without_scheme(kickstart: Kickstart) -> Iterator[Finding]:
         for name in _URLS:
             text = getattr(command.data, name, None) if command.name in ("url", "repo") else None
             if text and "://" not in str(text) and not _PLACEHOLDER.search(str(text)):
-                yield _warn(command, f"the URL {text} has no scheme", "write https://… or file://…")
+                yield _warn(command, f"the URL {shown(str(text))} has no scheme",
+                            "write https://… or file://…")
 
 
 def placeholders(kickstart: Kickstart) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,13 +44,14 @@ class Report:
         return dict(Counter(finding.kind for finding in self.findings))
 
 
-def lint(path: Path, release: Release) -> Report:
+def lint(path: Path, release: Release, folders: Sequence[Path] = ()) -> Report:
     """Read one kickstart as far as it can be read, and judge every line of it.
 
+    folders: of this host, where its parts may be besides its own folder.
     Nothing is raised for anything that a file may hold: what can't be read is a finding.
     """
     try:
-        read = survey(path, release.dialect)
+        read = survey(path, release.dialect, folders)
     except CcisError as error:
         return Report(str(path), [_problem(error, str(path))])
     kickstart = read.kickstart

@@ -114,7 +114,8 @@ class PackageSelection:
 class Kickstart:
     """A kickstart as it was read; sources: the text of each file that it is made of.
 
-    dialect: the version of the language that it was read as, pykickstart's name.
+    parts: what an %include came to, by the including file's name and the word, unless %pre wrote
+    it. dialect: the version of the language that it was read as, pykickstart's name.
     """
 
     path: Path
@@ -125,6 +126,7 @@ class Kickstart:
     certificates: list[Certificate] = field(default_factory=list)
     packages: PackageSelection = field(default_factory=PackageSelection)
     sources: dict[str, str] = field(default_factory=dict)
+    parts: dict[tuple[str, str], str] = field(default_factory=dict)
     dialect: str = ""
 
     def find(self, *names: str) -> list[Command]:

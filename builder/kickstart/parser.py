@@ -19,8 +19,10 @@ from pykickstart.parser import STATE_COMMANDS, KickstartParser
 from pykickstart.sections import NullSection, PackageSection
 
 from builder.kickstart.dialects import Dialects, apply_header
+from builder.kickstart.lines import Lines
 from builder.kickstart.model import Addon, Certificate, Command, Kickstart, Script, Section
-from builder.kickstart.sources import Lines, Sources
+from builder.kickstart.secret_words import masked
+from builder.kickstart.sources import Sources
 from host.errors import CcisError, InputError
 
 SCRIPT_KINDS = {
@@ -45,7 +47,8 @@ class Parser(KickstartParser):  # type: ignore[misc]  # pykickstart carries no t
         problems: list[CcisError] | None = None, *, commands: bool = True,
     ) -> None:
         self.dialects = dialects
-        self.result = Kickstart(path, sources=sources.texts, dialect=dialects.name)
+        self.result = Kickstart(path, sources=sources.texts, parts=sources.parts,
+                                dialect=dialects.name)
         self.problems = problems
         self.opened = str(path)
         self._commands = commands
@@ -68,8 +71,8 @@ class Parser(KickstartParser):  # type: ignore[misc]  # pykickstart carries no t
         where = self.lines.where
         if not isinstance(error, KickstartError):
             return InputError("cannot be understood", where=where,
-                              why=str(error) or type(error).__name__)
-        message = str(error.message or error.value).strip()
+                              why=masked(str(error), self._line) or type(error).__name__)
+        message = masked(str(error.message or error.value).strip(), self._line)
         first, *rest = [line.strip() for line in message.splitlines() if line.strip()] or [
             "is wrong"]
         if "does not end with %end" in first:

@@ -7,7 +7,7 @@ full, with what they wrote (pyanaconda/kickstart.py: preScriptPass, parseKicksta
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,16 +59,19 @@ class Survey:
     unread_includes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read(path: Path, dialect: str, installer: Path | None = None) -> Kickstart:
+def read(
+    path: Path, dialect: str, installer: Path | None = None, folders: Sequence[Path] = (),
+) -> Kickstart:
     """Read a kickstart and what it includes.
 
     dialect: pykickstart's name of the language's version, such as RHEL10. A line that it does
     not know is taken as the nearest other version means it.
     installer: the folder that holds what %pre wrote; %include looks there first.
+    folders: of this host, where its parts may be besides its own folder.
     Raises InputError, with file and line, for anything that pykickstart refuses; RemoteError for
     an included URL that can't be fetched.
     """
-    sources = Sources(installer)
+    sources = Sources(installer, folders)
     with _quiet():
         parser = _open(path, dialect, sources)
         parser.read()
@@ -77,25 +80,26 @@ def read(path: Path, dialect: str, installer: Path | None = None) -> Kickstart:
     return _finished(parser)
 
 
-def read_pre(path: Path, dialect: str) -> list[Script]:
+def read_pre(path: Path, dialect: str, folders: Sequence[Path] = ()) -> list[Script]:
     """Return the %pre scripts, looking at nothing else: includes may still be missing.
 
     Raises InputError for a kickstart that can't be cut into sections.
     """
     with _quiet():
-        parser = _open(path, dialect, Sources(), commands=False)
+        parser = _open(path, dialect, Sources(folders=folders), commands=False)
         parser.read()
     return parser.result.scripts_of("%pre")
 
 
-def survey(path: Path, dialect: str) -> Survey:
+def survey(path: Path, dialect: str, folders: Sequence[Path] = ()) -> Survey:
     """Read a kickstart without stopping at errors, without running %pre and without the network.
 
     Behind an error that pykickstart can't get over, the line is taken out and all is read again.
     Raises InputError only for a kickstart of which nothing can be read.
     """
-    sources = Sources(fetch_urls=False)
+    sources = Sources(folders=folders, fetch_urls=False)
     mended: list[CcisError] = []
+    read_bytes = 0
     with _quiet():
         while True:
             found: list[CcisError] = []
@@ -105,11 +109,12 @@ def survey(path: Path, dialect: str) -> Survey:
                 break
             except CcisError as error:
                 mended.append(error)
+                read_bytes += parser.lines.read_bytes
                 before = len(sources.unended) + len(sources.mended)
                 _mend(sources, parser, error)
                 if len(sources.unended) + len(sources.mended) == before:
                     break  # nothing left to mend: what is behind it stays unread
-            if len(mended) >= _MANY or len(mended) * _size(sources) > _PATIENCE_BYTES:
+            if len(mended) >= _MANY or read_bytes > _PATIENCE_BYTES:
                 break  # what is behind it stays unread; lint has said enough
     result = Survey(_finished(parser))
     has_pre = bool(result.kickstart.scripts_of("%pre"))
@@ -127,9 +132,7 @@ def _open(
     *, commands: bool = True,
 ) -> Parser:
     """Make a parser; the first file is never looked for among what %pre wrote."""
-    first = Sources(texts=sources.texts)
-    if first.load(str(path), None, str(path)) is None:
-        raise missing(str(path), str(path))
+    sources.open(path)
     return Parser(Dialects(dialect), sources, path, problems, commands=commands)
 
 
@@ -146,10 +149,6 @@ def _mend(sources: Sources, parser: Parser, error: CcisError) -> None:
         sources.unended.add(str(parser.result.path))
     else:
         sources.mended.add(parser.lines.place)
-
-
-def _size(sources: Sources) -> int:
-    return sum(len(text) for text in sources.texts.values())
 
 
 def _in_order(problems: list[CcisError], files: list[str]) -> list[CcisError]:

@@ -1,20 +1,49 @@
-"""The files that a kickstart is made of: found, fetched, checked, and read line by line."""
+"""The files that a kickstart is made of: found where they may be, fetched, and checked.
+
+What is included gets into the image: a script's text, a line, a key. So a kickstart from somebody
+else must not choose which of this host's files that is. It may name
+
+* what %pre wrote, in the installer's own folders, by any path;
+* files beside the kickstart, in its folder and below, none of them hidden, by a relative path;
+* files below the folders that a person names (--include-path), relative or by the whole path;
+* URLs. What came from the network may name what %pre wrote and URLs, never a file of this host.
+
+Links are followed within those folders and never lead out of them (host/beneath).
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urljoin, urlsplit
 
-from builder.tree.tree import resolve_inside
+from host.beneath.root import Root
+from host.beneath.walk import NOT_THERE
 from host.errors import CcisError, InputError, RemoteError
 from host.fetch import fetch
+from host.files import read_regular
+from host.urls import shown
 
 LIMIT_BYTES = 4 << 20
-TOTAL_LIMIT_BYTES = 32 << 20
-_DEPTH = 40
-_SCHEMES = ("http://", "https://", "ftp://", "file://")
+_SCHEMES = ("http://", "https://", "ftp://")
+# Whose files, and whose users' files, lie below: a kickstart that happens to lie in one of them
+# has no folder of its own.
+_SHARED = ("/", "/boot", "/dev", "/etc", "/home", "/proc", "/run", "/sys", "/tmp", "/usr", "/var",  # noqa: S108
+           "/var/tmp")  # noqa: S108
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where a text came from. folder: what it was found below, of the host or the installer's;
+    inside: its path there. url: of what the network gave."""
+
+    kind: Literal["host", "installer", "network"]
+    folder: Path = Path("/")
+    inside: str = ""
+    url: str = ""
 
 
 @dataclass
@@ -22,17 +51,22 @@ class Sources:
     """Where a kickstart's parts come from.
 
     installer: the folder that holds what %pre wrote, looked at first; None: no %pre has run.
+    folders: of this host, where parts may be besides the kickstart's own folder.
     fetch_urls: False leaves what is on the network unread.
     texts: what was read, by the name that messages give it.
+    parts: the name of what an %include (by name of file and word) came to, unless %pre wrote it.
     mended: lines taken out (file, number) and files that lack %end, when reading goes on behind
     an error.
     """
 
     installer: Path | None = None
+    folders: Sequence[Path] = ()
     fetch_urls: bool = True
     texts: dict[str, str] = field(default_factory=dict)
+    parts: dict[tuple[str, str], str] = field(default_factory=dict)
     mended: set[tuple[str, int]] = field(default_factory=set)
     unended: set[str] = field(default_factory=set)
+    _origins: dict[str, _Origin] = field(default_factory=dict)
 
     def lines(self, name: str) -> list[str]:
         """Return the lines of a file that was loaded, without what was mended."""
@@ -43,173 +77,178 @@ class Sources:
             kept.pop()
         return [*kept, "%end\n"] if name in self.unended else kept
 
-    def load(self, name: str, including: str | None, where: str) -> str | None:
+    def open(self, path: Path) -> None:
+        """Read the kickstart itself, wherever it is. Raises InputError for what is no text."""
+        name = str(path)
+        self._origins[name] = _Origin("host", path.parent, f"/{path.name}")
+        if name in self.texts:
+            return
+        try:
+            content = read_regular(path, LIMIT_BYTES + 1)
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                raise missing(name, name) from error
+            raise InputError("a kickstart file cannot be read", where=name,
+                             why=error.strerror) from error
+        except InputError as error:
+            raise InputError(error.what, where=name,
+                             remedy="save the kickstart as a file and name that") from error
+        self.texts[name] = _text(content, name)
+
+    def load(self, name: str, including: str, where: str) -> str | None:
         """Read a file or URL and return the name that messages give it; None: not there (yet).
 
         including: the file that includes it; relative names are relative to that one.
-        Raises InputError for what is no text, RemoteError for a URL that can't be fetched.
+        Raises InputError for what may not be included and for what is no text, RemoteError for a
+        URL that can't be fetched.
         """
-        if "://" in name or (including and "://" in including and not name.startswith("/")):
-            return self._load_url(name, including, where)
-        for shown, path in self._candidates(name, including):
-            if path.is_dir():
-                raise InputError(f"{name} is a folder", where=where,
-                                 remedy="name a kickstart file")
-            if path.is_file():
-                if shown not in self.texts:
-                    self.texts[shown] = _text(_content(path, shown), shown)
-                return shown
+        origin = self._origins[including]
+        if name.lower().startswith("file:") and origin.kind == "network":
+            raise InputError("a kickstart from the network can't name a file of this host",
+                             where=where, why=name)
+        if name.lower().startswith("file:///"):
+            name = unquote(urlsplit(name).path)
+        found = self._found(name, origin, where)
+        if found is None and ("://" in name
+                              or (origin.kind == "network" and not name.startswith("/"))):
+            found = self._fetched(urljoin(origin.url, name) if origin.url else name, where)
+        if found is not None and self._origins[found].kind != "installer":
+            self.parts[including, name] = found
+        return found
+
+    def _found(self, name: str, origin: _Origin, where: str) -> str | None:
+        """Look for a file: what %pre wrote before what the host has."""
+        if "://" in name:
+            return None
+        for kind, folder, inside in self._candidates(name, origin, where):
+            named: str = inside if kind == "installer" else os.path.normpath(f"{folder}/{inside}")
+            if named in self._origins and named in self.texts:
+                return named
+            content = _content(folder, inside, name, where)
+            if content is None and kind == "host" and Root(folder).is_link(inside):
+                raise _refused(f"{name} is a link that leads out of its folder, or nowhere", where)
+            if content is not None:
+                self.texts[named] = _text(content, named)
+                self._origins[named] = _Origin(kind, folder, inside)
+                return named
         return None
 
-    def _candidates(self, name: str, including: str | None) -> Iterator[tuple[str, Path]]:
-        """Yield where a file may be, what %pre wrote before what the host has."""
-        beside = os.path.normpath(Path(including).parent / name) if including else name
+    def _candidates(
+        self, name: str, origin: _Origin, where: str,
+    ) -> Iterator[tuple[Literal["host", "installer"], Path, str]]:
+        """Yield where a file may be: the folder that it must be below, and its path there."""
         if self.installer is not None:
-            for inside in dict.fromkeys((os.path.normpath(f"/{name.lstrip('/')}"), beside)):
-                if inside.startswith("/"):
-                    yield inside, resolve_inside(self.installer, inside)
-        yield beside, Path(beside)
-        if including and not Path(name).is_absolute():
-            yield name, Path(name)
+            beside = f"{os.path.dirname(origin.inside)}/{name}"  # noqa: PTH120
+            places = [name, beside] if origin.kind == "installer" else [name]
+            for inside in dict.fromkeys(os.path.normpath(f"/{place}") for place in places):
+                yield "installer", self.installer, inside.replace("//", "/")
+        if origin.kind != "host":
+            return
+        whole = [] if name.startswith("/") else [
+            os.path.normpath(f"{origin.folder.absolute()}/{os.path.dirname(origin.inside)}/{name}")]  # noqa: PTH120
+        folders = [Path(os.path.abspath(folder)) for folder in self.folders]  # noqa: PTH100
+        if whole:
+            here = _below(os.path.abspath(origin.folder), whole[0])  # noqa: PTH100
+            named = any(_below(str(folder), whole[0]) for folder in folders)
+            if here is not None and (named or origin.folder in self.folders
+                                     or _is_own(origin, here, name, where)):
+                yield "host", origin.folder, here
+            elif here is None and not named:
+                raise _refused(f"{name} leads out of the kickstart's folder", where)
+        for folder, given in zip(folders, self.folders, strict=True):
+            for place in [*whole, os.path.normpath(f"{folder}/{name}")
+                          if not name.startswith("/") else os.path.normpath(name)]:
+                if (there := _below(str(folder), place)) is not None:
+                    yield "host", given, there
 
-    def _load_url(self, name: str, including: str | None, where: str) -> str | None:
-        url = name
-        if "://" not in name and including:
-            url = f"{including.rpartition('/')[0]}/{name}"
+    def _fetched(self, url: str, where: str) -> str | None:
         if not url.startswith(_SCHEMES):
             raise InputError(f"{url} can't be included", where=where,
                              remedy=f"use a file, or one of {', '.join(_SCHEMES)}")
         if not self.fetch_urls:
             return None
-        if url not in self.texts:
-            try:
-                self.texts[url] = _text(fetch(url, LIMIT_BYTES), url)
-            except RemoteError as error:
-                raise RemoteError("an included kickstart can't be fetched", where=where,
-                                  why=f"{url}: {error.why}") from error
-        return url
+        known = next((name for name, one in self._origins.items() if one.url == url), None)
+        if known is not None:
+            return known
+        name = shown(url)
+        while name in self.texts:  # two that differ in what is not shown
+            name += "'"
+        try:
+            self.texts[name] = _text(fetch(url, LIMIT_BYTES), name)
+        except RemoteError as error:
+            raise RemoteError("an included kickstart can't be fetched", where=where,
+                              why=f"{url}: {error.why}") from error
+        self._origins[name] = _Origin("network", url=url)
+        return name
 
 
-def _content(path: Path, shown: str) -> bytes:
+def from_network(where: str) -> bool:
+    """Say whether a place (file:line) is in what the network gave."""
+    return where.startswith(_SCHEMES)
+
+
+def _below(folder: str, path: str) -> str | None:
+    """Return a path as it is seen from a folder, None when it lies elsewhere."""
+    if folder == "/" or path == folder or path.startswith(f"{folder}/"):
+        return "/" + path[len(folder):].lstrip("/")
+    return None
+
+
+def _is_own(origin: _Origin, inside: str, name: str, where: str) -> bool:
+    """Raise InputError unless a file is one that lies beside kickstarts on purpose."""
+    if str(origin.folder.resolve()) in _SHARED:
+        raise _refused(f"{name} would be any file of {origin.folder.resolve()}", where,
+                       "put the kickstart and its parts into a folder of their own, or name")
+    if any(part.startswith(".") for part in inside.split("/")):
+        raise _refused(f"{name} is a hidden file", where)
+    return True
+
+
+def _refused(what: str, where: str, remedy: str = "move it there, or name") -> InputError:
+    return InputError(what, where=where, why="it would get into the image",
+                      remedy=f"{remedy} the folder that it may come from: --include-path FOLDER")
+
+
+def _content(folder: Path, inside: str, name: str, where: str) -> bytes | None:
+    """Return a file's content, None when it is not there."""
+    root = Root(folder)
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LIMIT_BYTES + 1)
+        with root.open(inside, follow=True) as stream:
+            return stream.read(LIMIT_BYTES + 1)
+    except InputError as error:
+        raise InputError(error.what.replace(inside, name, 1), where=where,
+                         remedy="name a kickstart file") from error
     except OSError as error:
-        raise InputError("a kickstart file cannot be read", where=shown,
-                         why=error.strerror) from error
-    if len(content) > LIMIT_BYTES:
-        raise InputError("is too large for a kickstart", where=shown,
-                         why=f"more than {LIMIT_BYTES >> 20} MiB",
-                         remedy="is this the right file?")
-    return content
-
-
-def _text(content: bytes, shown: str) -> str:
-    """Return a file's text: UTF-8, with or without byte order mark, with any line ends."""
-    if b"\0" in content:
-        raise InputError("is no text", where=f"{shown}:{content[:content.index(0)].count(10) + 1}",
-                         why="it holds a NUL byte", remedy="is this the right file?")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[:error.start].count(b"\n") + 1
-        raise InputError(
-            "is not UTF-8", where=f"{shown}:{line}", why=f"byte 0x{content[error.start]:02x}",
-            remedy="convert it, such as: iconv -f latin1 -t utf-8 FILE",
-        ) from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-@dataclass
-class _Frame:
-    name: str
-    lines: list[str]
-    position: int = 0
-
-
-class Lines:
-    """The lines of a kickstart with those of its parts in their places, as pykickstart reads them.
-
-    It knows file and line of what was read last; `%ksappend` is followed here, as text, wherever
-    it stands (pykickstart's own preprocessKickstart does it before it parses).
-    """
-
-    def __init__(self, sources: Sources, name: str) -> None:
-        self._sources = sources
-        self._frames = [_Frame(name, sources.lines(name))]
-        self._read_bytes = 0
-        self._ended = False
-        self.unread: list[tuple[str, str]] = []
-
-    @property
-    def where(self) -> str:
-        """File and line of what was read last."""
-        frame = self._frames[-1]
-        return f"{frame.name}:{max(1, frame.position)}"
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """The same as a pair."""
-        return self._frames[-1].name, max(1, self._frames[-1].position)
-
-    def include(self, name: str) -> None:
-        """Go on with another file. One that is not there is noted in `unread`.
-
-        Raises InputError for a file that includes itself and for too many or too long ones.
-        """
-        where = self.where
-        loaded = self._sources.load(name, self._frames[-1].name, where)
-        if loaded is None:
-            self.unread.append((where, name))
-            return
-        if any(frame.name == loaded for frame in self._frames):
-            raise InputError(f"{loaded} includes itself", where=where)
-        if len(self._frames) > _DEPTH:
-            raise InputError("too many files include each other", where=where,
-                             why=f"{_DEPTH} levels")
-        self._read_bytes += len(self._sources.texts[loaded])
-        if self._read_bytes > TOTAL_LIMIT_BYTES:
-            raise InputError("the kickstart's parts are too large", where=where,
-                             why=f"together more than {TOTAL_LIMIT_BYTES >> 20} MiB")
-        self._frames.append(_Frame(loaded, self._sources.lines(loaded)))
-
-    def put(self, _line: str) -> None:
-        """Take the last line back (pykickstart's PutBackIterator)."""
-        self._frames[-1].position -= 1
-
-    def __iter__(self) -> Lines:
-        """Return the iterator itself."""
-        return self
-
-    def __next__(self) -> str:
-        """Return the next line; an empty one marks the end, as in pykickstart's own reader."""
-        while True:
-            frame = self._frames[-1]
-            if frame.position < len(frame.lines):
-                frame.position += 1
-                line = frame.lines[frame.position - 1]
-                if line.split()[:1] == ["%ksappend"]:
-                    self._append(line)
-                    continue
-                return line
-            if len(self._frames) > 1:
-                self._frames.pop()
-            elif not self._ended:
-                self._ended = True
-                return ""
-            else:
-                raise StopIteration
-
-    def _append(self, line: str) -> None:
-        words = line.split()
-        if len(words) < 2:
-            raise InputError("%ksappend needs a file or URL", where=self.where)
-        self.include(words[1])
+        if error.errno not in NOT_THERE:
+            raise InputError("a kickstart file cannot be read", where=where,
+                             why=f"{name}: {error.strerror}") from error
+    return None
 
 
 def missing(where: str, name: str) -> CcisError:
     """Return the error for a part that is not there."""
     return InputError(
         "a kickstart file cannot be read", where=where, why=f"{name} is not there",
-        remedy="check the path; %include is relative to the including file",
+        remedy="check the path: %include is relative to the including file, a whole path means "
+               "what %pre wrote; for other folders of this host say --include-path FOLDER",
     )
+
+
+def _text(content: bytes, name: str) -> str:
+    """Return a file's text: UTF-8, with or without byte order mark, with any line ends."""
+    if len(content) > LIMIT_BYTES:
+        raise InputError("is too large for a kickstart", where=name,
+                         why=f"more than {LIMIT_BYTES >> 20} MiB",
+                         remedy="is this the right file?")
+    if b"\0" in content:
+        raise InputError("is no text", where=f"{name}:{content[:content.index(0)].count(10) + 1}",
+                         why="it holds a NUL byte", remedy="is this the right file?")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[:error.start].count(b"\n") + 1
+        raise InputError(
+            "is not UTF-8", where=f"{name}:{line}", why=f"byte 0x{content[error.start]:02x}",
+            remedy="convert it, such as: iconv -f latin1 -t utf-8 FILE",
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import createrepo_c
 
+from builder.root.repositories import Snapshot
 from builder.root.request import Request
 from builder.store import Store
 
@@ -20,9 +21,14 @@ def comps_files(request: Request, store: Store) -> list[Path]:
     for snapshot in request.snapshots:
         url = snapshot.urls[0]
         folders = ([Path(url.removeprefix("file://"))] if url.startswith("file://")
-                   else sorted(store.metadata.glob(f"{snapshot.id}-*")))
+                   else sorted(_cache(request, snapshot, store).glob(f"{snapshot.id}-*")))
         found += [file for folder in folders for file in _of_repository(folder)]
     return found
+
+
+def _cache(request: Request, snapshot: Snapshot, store: Store) -> Path:
+    """Return where dnf keeps a repository's metadata (builder.root.dnf_worker)."""
+    return store.metadata / request.key.stem if snapshot.signed_metadata else store.metadata
 
 
 def _of_repository(folder: Path) -> Iterator[Path]:

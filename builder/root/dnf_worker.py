@@ -171,7 +171,13 @@ def _opened(request: dict[str, Any], root: str, *, on_top: bool = False) -> dnf.
     for entry in request["repositories"]:
         repository = dnf.repo.Repo(entry["id"], conf)
         repository.baseurl = entry["urls"]
+        if "user" in entry:
+            repository.username, repository.password = entry["user"], entry["password"]
         repository.repo_gpgcheck = entry["signed_metadata"]
+        if entry["signed_metadata"]:
+            # librepo remembers every key that it ever took, beside the metadata; what one key
+            # vouched for is not what another vouches for, nor what nobody does.
+            repository.basecachedir = f"{request['metadata']}/{Path(request['key']).stem}"
         repository.gpgkey = [f"file://{request['key']}"]
         repository.skip_if_unavailable = False
         repository.enablegroups = entry["with_groups"]

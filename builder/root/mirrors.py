@@ -7,13 +7,15 @@ import ssl
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urljoin
 
-from host.errors import RemoteError
-from host.fetch import LIMIT_BYTES, TIMEOUT_S
+from host.errors import InputError, RemoteError
 from host.fetch import fetch as fetch_plainly
+from host.files import read_regular
 
 _REPOMD = "repodata/repomd.xml"
+_PEM_BYTES_MAX = 4 << 20
 _INFO_FILES = (".treeinfo", "treeinfo")
 # The variants that Anaconda enables: anaconda.conf, enabled_repositories_from_treeinfo.
 _VARIANTS = ("addon", "optional", "variant")
@@ -39,29 +41,42 @@ DIRECT = Connection()
 
 
 def fetch(url: str, connection: Connection = DIRECT) -> bytes:
-    """Return what a URL gives, over this connection; raises RemoteError with the URL."""
+    """Return what a URL gives, over this connection; raises RemoteError with the URL.
+
+    Raises InputError for a certificate or key that is no file with one in it.
+    """
     if connection == DIRECT or url.startswith("file:"):
         return fetch_plainly(url)
+    handlers: list[urllib.request.BaseHandler] = [
+        urllib.request.HTTPSHandler(context=_tls(connection))]
+    if connection.proxy:
+        proxies = dict.fromkeys(("http", "https", "ftp"), connection.proxy)
+        handlers.append(urllib.request.ProxyHandler(proxies))
+    return fetch_plainly(url, handlers=handlers)
+
+
+def _tls(connection: Connection) -> ssl.SSLContext:
+    for file in connection.files:  # OpenSSL would read a FIFO or /dev/zero for ever
+        if len(read_regular(_path(file), _PEM_BYTES_MAX + 1)) > _PEM_BYTES_MAX:
+            raise InputError("is too large for a certificate or key", where=file)
     try:
         context = ssl.create_default_context(
-            cafile=(connection.ca or "").removeprefix("file://") or None)
+            cafile=str(_path(connection.ca)) if connection.ca else None)
         if not connection.verify_tls:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if connection.client_certificate:
-            key = (connection.client_key or "").removeprefix("file://") or None
-            context.load_cert_chain(connection.client_certificate.removeprefix("file://"), key)
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
-        if connection.proxy:
-            proxies = dict.fromkeys(("http", "https", "ftp"), connection.proxy)
-            handlers.append(urllib.request.ProxyHandler(proxies))
-        with urllib.request.build_opener(*handlers).open(url, timeout=TIMEOUT_S) as answer:
-            content: bytes = answer.read(LIMIT_BYTES + 1)
+            context.load_cert_chain(
+                _path(connection.client_certificate),
+                _path(connection.client_key) if connection.client_key else None,
+                password=lambda: "")  # nobody is there to be asked for one
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise RemoteError("cannot be fetched", where=url, why=str(reason)) from error
-    if len(content) > LIMIT_BYTES:
-        raise RemoteError("cannot be fetched", where=url, why="the answer is too large")
-    return content
+        raise InputError("the certificate or key can't be used", why=str(error),
+                         where=", ".join(connection.files)) from error
+    return context
+
+
+def _path(file: str) -> Path:
+    return Path(file.removeprefix("file://"))
 
 
 def listed(kind: str, url: str, connection: Connection) -> tuple[list[str], set[str]]:
@@ -69,6 +84,7 @@ def listed(kind: str, url: str, connection: Connection) -> tuple[list[str], set[
 
     kind: "mirrorlist" (a URL on each line; says nothing of the index) or "metalink"
     (https://www.metalinker.org/, as MirrorManager serves it).
+    A list from the network names no file of this host.
     Raises RemoteError when the list can't be had or names nothing.
     """
     content = fetch(url, connection)
@@ -78,9 +94,19 @@ def listed(kind: str, url: str, connection: Connection) -> tuple[list[str], set[
     else:
         lines = (line.strip() for line in content.decode("utf-8", "replace").splitlines())
         mirrors = [line for line in lines if "://" in line and not line.startswith("#")]
+    mirrors = [mirror for mirror in mirrors if _may_name(url, mirror)]
     if not mirrors:
         raise RemoteError("names no mirror", where=url, why=f"it is no {kind}, or an empty one")
     return mirrors, digests
+
+
+def _may_name(base: str, url: str) -> bool:
+    """Say whether what came from `base` may send us to `url`: to this host's files only from one.
+
+    A path that starts with no scheme is none of a mirror, and file: comes in many spellings.
+    """
+    scheme = url.partition(":")[0].lower()
+    return scheme in ("http", "https", "ftp") or (scheme == "file" and base.startswith("file:"))
 
 
 def _read_metalink(content: bytes, url: str) -> tuple[list[str], set[str]]:
@@ -123,6 +149,9 @@ def variants_of(url: str, connection: Connection) -> list[tuple[str, str]]:
         if not section.startswith("variant-") or variant.get("type") not in _VARIANTS:
             continue
         there = urljoin(base, variant.get("repository", ".").rstrip("/") + "/")
+        if not _may_name(base, there):
+            raise RemoteError("names a repository on this host", where=base,
+                              why=f"its .treeinfo has {there}")
         if there != base:
             found.append((variant.get("id") or section.removeprefix("variant-"), there))
     return found

@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from builder.kickstart.read import Command, Kickstart
+from builder.kickstart.sources import from_network
 from builder.root.mirrors import variants_of
 from builder.root.repositories import Connection, Source
 from host.errors import InputError
+from host.urls import scrub, shown
 from images.release import Release
 
 BASE_ID = "anaconda"  # how Anaconda calls the repository of `url`, and so rpm's database does
@@ -127,6 +129,9 @@ class _Reader:
         source = self._source(command, data.name, data.baseurl)
         return self._with_options(source, command) if source else None
 
+    def _note(self, command: Command, text: str) -> None:
+        self.notes.append((command.where, scrub(text)))
+
     def _predefined(self, command: Command, known: Mapping[str, Source]) -> Source:
         name = command.data.name
         for source in known.values():
@@ -147,15 +152,19 @@ class _Reader:
         listed = [(kind, self._address(address, command)) for kind, address in lists]
         medium = [url for url in addresses if url.startswith(_MEDIUM)]
         if medium:
-            self.notes.append((command.where, (
-                f"{medium[0]} is the installer's medium; {self.release.name} stands for it")))
+            self._note(command, f"{medium[0]} is the installer's medium; {self.release.name} "
+                                "stands for it")
             return None
         distant = [url for url in (*addresses, *(one for _, one in listed)) if not _is_here(url)]
         if self.release.rehearsal and distant:
-            self.notes.append((command.where, (
-                f"{self.release.name} stands in for {', '.join(distant)}: a rehearsal uses no "
-                "repository of another host")))
+            self._note(command, f"{self.release.name} stands in for {', '.join(distant)}: a "
+                                "rehearsal uses no repository of another host")
             return None
+        if from_network(command.where) and any(
+                _option(data, name) for name in ("sslcacert", "sslclientcert", "sslclientkey")):
+            raise InputError("a kickstart from the network can't name a file of this host",
+                             where=command.where,
+                             remedy="write the line into a kickstart of your own")
         return Source(
             name, tuple(addresses), mirrors=listed[0] if listed else None, where=command.where,
             connection=Connection(
@@ -180,24 +189,33 @@ class _Reader:
         def fill(match: re.Match[str]) -> str:
             if match[2] not in self.variables:
                 raise InputError(
-                    f"nothing says what ${match[2]} is", where=command.where, why=text,
+                    f"nothing says what ${match[2]} is", where=command.where, why=shown(text),
                     remedy=f"known are {', '.join(f'${name}' for name in self.variables)}",
                 )
             return self.variables[match[2]]
 
+        if from_network(command.where) and (text.lower().startswith("file:") or text[:1] == "/"):
+            raise InputError("a kickstart from the network can't name a folder of this host",
+                             where=command.where, why=text,
+                             remedy="write the line into a kickstart of your own")
         url = _VARIABLE.sub(fill, re.sub(r"\$\{(\w+)\}", r"$\1", text))
         scheme = url.partition("://")[0] if "://" in url else ""
         if scheme in _SCHEMES:
+            try:
+                urlsplit(url)
+            except ValueError as error:
+                raise InputError(f"{shown(text)} is no address of a repository",
+                                 where=command.where, why=str(error)) from error
             return url
         if not scheme and _HOST.match(url):  # as curl, and so dnf and Anaconda, takes it
-            self.notes.append((command.where, f"{text} has no scheme: http:// is meant"))
+            self._note(command, f"{text} has no scheme: http:// is meant")
             return f"http://{url}"
         if not scheme and url.startswith("/") and Path(url).is_dir():
             return f"file://{url}"
         why = f"there is no {scheme}: here" if scheme else "it has no scheme, such as https://"
-        guess = f"https://{url.rpartition('://')[2].lstrip('/')}"
-        raise InputError(f"{text} is no address of a repository", where=command.where, why=why,
-                         remedy=f"write {guess}")
+        guess = f"https://{shown(url.rpartition('://')[2].lstrip('/'))}"
+        raise InputError(f"{shown(text)} is no address of a repository", where=command.where,
+                         why=why, remedy=f"write {guess}")
 
 
 def _option(data: Any, name: str) -> Any:

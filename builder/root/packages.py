@@ -13,12 +13,15 @@ from typing import Any
 
 from builder.root.nosync import filter_file
 from builder.root.package_errors import error_of
+from builder.root.repositories import Snapshot
 from builder.root.request import Request
+from builder.root.signatures import verify_signatures
 from builder.store import Store
 from builder.tree.sandbox import NO_BYTECODE, isolation
-from host.errors import HostError, RemoteError
+from host.errors import HostError
 from host.progress import Progress
 from host.run import run
+from host.urls import split_user
 from images.record import Package
 
 __all__ = [
@@ -149,30 +152,6 @@ def rpm_files(
     return [Path(path) for path in answer["files"].values()]
 
 
-def verify_signatures(files: Sequence[Path], key: Path) -> None:
-    """Check digest and signature of RPM files with one key and no other (rpmkeys(8)).
-
-    Raises RemoteError that names the first bad file.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        database = ["--define", f"_dbpath {folder}"]
-        run(["rpmkeys", *database, "--import", key])
-        answer = run(["rpmkeys", *database, "--checksig", *files], check=False)
-    good = {
-        line.rpartition(": ")[0] for line in answer.stdout.splitlines()
-        if line.endswith(": digests signatures OK")
-    }
-    for file in files:
-        if str(file) not in good:
-            said = next((line for line in (answer.stdout + answer.stderr).splitlines()
-                         if line.startswith(f"{file}:")), "no answer from rpmkeys")
-            raise RemoteError(
-                "the package's signature or digest is bad", where=str(file),
-                why=said.removeprefix(f"{file}:").strip(),
-                remedy="do not install it; check the mirror and the release's key",
-            )
-
-
 def ask_dnf(
     mode: str, request: Request, store: Store, *, progress: Progress | None = None,
     root: Path | None = None, epoch: int = 0, expected: Sequence[dict[str, Any]] = (),
@@ -185,7 +164,7 @@ def ask_dnf(
     question = {
         "mode": mode, "root": str(root), "metadata": str(store.metadata),
         "key": str(request.key), "expected": list(expected), **request.selection(),
-        "repositories": [asdict(snapshot) for snapshot in request.snapshots],
+        "repositories": [_as_asked(snapshot) for snapshot in request.snapshots],
         "timeout_s": request.kickstart.packages.timeout_s,
         "retries": request.kickstart.packages.retries,
     }
@@ -227,6 +206,21 @@ def ask_dnf(
     if events[-1]["event"] == "error":
         raise error_of(events[-1], request)
     return events[-1]
+
+
+def _as_asked(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a repository for dnf, its user and password apart from the URLs.
+
+    dnf names the folders of its cache after a digest of the URL, and its errors quote it. Where
+    the URLs have different users they stay in them: dnf knows one for all, and a mirror must not
+    be told what is another's.
+    """
+    asked = asdict(snapshot)
+    parts = [split_user(url) for url in snapshot.urls]
+    if len({(user, password) for _, user, password in parts}) == 1 and parts[0][1] is not None:
+        asked |= {"urls": [url for url, _, _ in parts], "user": parts[0][1],
+                  "password": parts[0][2]}
+    return asked
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from builder.root.packages import (
     ask_dnf,
     resolution,
     rpm_files,
-    verify_signatures,
 )
 from builder.root.requirements import Requirement
+from builder.root.signatures import verify_signatures
 from builder.store import Store
 from host.progress import Progress
 

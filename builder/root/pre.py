@@ -12,8 +12,10 @@ from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
 from builder.kickstart.model import Script
 from builder.root import installer
 from builder.root.one_script import TIMEOUT_S, progress_say, run_script
+from builder.secret_digests import of_scripts
 from builder.steps import code_digest, digest_of
 from builder.store import Store
+from builder.store_key import store_key
 from host.errors import InputError
 from host.progress import Progress
 from host.run import run
@@ -48,7 +50,7 @@ def run_pre(
     can have; HostError when a script takes too long.
     """
     digest = digest_of({
-        "scripts": [script.identity for script in scripts], "disk": disk_size_bytes,
+        "scripts": of_scripts(scripts, store_key(store.root)), "disk": disk_size_bytes,
         "arguments": arguments, "code": code_digest(*CODE),
     })
 

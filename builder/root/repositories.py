@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from builder.root.mirrors import fetch as fetch_over
 from host.errors import InputError, RemoteError
 from host.fetch import fetch
 from host.files import write_atomically
-from host.run import run
-from images.release import Release, SigningKey
+from host.openpgp import only_key
+from images.release import Release
 
 __all__ = ["Connection", "Snapshot", "Source", "fetch", "snapshots", "trusted_key"]
 
@@ -119,32 +118,20 @@ def _fault(content: bytes, digest: str, digests: set[str]) -> str | None:
 
 
 def trusted_key(release: Release, variables: Mapping[str, str], folder: Path) -> Path:
-    """Return the release's public key as a file; only the fingerprint makes it trusted.
+    """Return a file with the release's public key and nothing else.
 
-    folder: where fetched keys are kept. Raises RemoteError when the key can't be had,
-    InputError when it is not the key that the release names.
+    Only the fingerprint makes it trusted. A rehearsal's key is made on this host, so there the
+    file itself is; no other release goes without a fingerprint.
+    folder: where fetched keys are kept. Raises RemoteError when the key can't be had, InputError
+    when the file is not exactly the key that the release names.
     """
     url = release.key.url.format_map(variables)
-    content = fetch(url)
-    path = folder / f"{hashlib.sha256(content).hexdigest()}.asc"
-    if not path.exists():
-        _check_fingerprint(release.key, url, content)
-        write_atomically(path, content)
+    if release.key.fingerprint is None and not (release.rehearsal and url.startswith("file:")):
+        raise InputError("the release names no fingerprint of its key", where=release.name,
+                         why="anybody's key would do",
+                         remedy="add `fingerprint` to `key` in the release's file")
+    key = only_key(fetch(url), url, release.key.fingerprint, "the release trusts")
+    path = folder / f"{hashlib.sha256(key.armoured.encode()).hexdigest()}.asc"
+    if not path.is_file() or path.read_text(encoding="ascii", errors="replace") != key.armoured:
+        write_atomically(path, key.armoured)
     return path
-
-
-def _check_fingerprint(key: SigningKey, url: str, content: bytes) -> None:
-    if key.fingerprint is None:
-        return
-    with tempfile.TemporaryDirectory() as home:
-        listing = run(
-            ["gpg", "--homedir", home, "--batch", "--with-colons", "--show-keys"],
-            stdin=content, check=False,
-        ).stdout
-    found = [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")]
-    if key.fingerprint not in found[:1]:
-        raise InputError(
-            "the key is not the one that the release trusts", where=url,
-            why=f"expected {key.fingerprint}, found {', '.join(found) or 'no key'}",
-            remedy="do not build; find out who serves this key",
-        )

@@ -19,7 +19,8 @@ class Request:
     """What dnf is asked for: everything that decides which packages there will be.
 
     requirements: what is added by rule (builder.root.requirements).
-    files: what is written beside the packages, by path (`repo --install`).
+    files: what is written beside the packages, by path (`repo --install`); it decides no package,
+    and may hold passwords, so it is no part of the digest.
     pinned: packages that must be among them in just this build: name, epoch, version, release and
     arch of each (builder.root.packages_on_top).
     """
@@ -51,7 +52,7 @@ class Request:
             "languages": wish.languages, "multilib": wish.multilib,
             "ignore_missing": wish.ignore_missing, "ignore_broken": wish.ignore_broken,
             "version": self.release.version, "arch": self.arch,
-            "rpm_database": self.release.rpm_database, "files": dict(self.files),
+            "rpm_database": self.release.rpm_database,
             "pinned": [dict(one) for one in self.pinned],
         }
 

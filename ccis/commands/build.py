@@ -15,10 +15,12 @@ from ccis.display import watching
 from ccis.selection import (
     DEFAULT_RELEASE,
     HOST_ARCH,
+    AllowSecretsOption,
     ArchOption,
     EngineOption,
     FormatOption,
     ImagesArgument,
+    IncludePathOption,
     JsonOption,
     KickstartOption,
     ReleaseOption,
@@ -42,6 +44,8 @@ def build(
     targets: TargetOption = None,
     formats: FormatOption = None,
     engine: EngineOption = "auto",
+    include_paths: IncludePathOption = None,
+    allow_secrets: AllowSecretsOption = False,
     out: Annotated[Path, typer.Option(help="Where the build's folder appears.")] = Path("build"),
     build_id: Annotated[
         str | None, typer.Option(metavar="YYYYMMDD.R", help="The changing part of the name.  "
@@ -75,7 +79,7 @@ def build(
         try:
             plans = []
             for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
-                                   targets):
+                                   targets, include_paths, allow_secrets=allow_secrets):
                 plan_made = plan.make(wish, store)
                 disk = f"disk by {plan_made.engine.name}" if plan_made.engine else "no disk"
                 progress.say(f"{plan_made.label}: {len(plan_made.choices)} packages; {disk} "

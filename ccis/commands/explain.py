@@ -16,8 +16,10 @@ from ccis.selection import (
     DEFAULT_RELEASE,
     HOST_ARCH,
     ArchOption,
+    IncludePathOption,
     JsonOption,
     ReleaseOption,
+    folders_of,
 )
 from host.errors import InputError
 
@@ -37,6 +39,7 @@ def explain(
     arch: ArchOption = HOST_ARCH,
     disk_size: Annotated[str, typer.Option(help="The disk's size.")] = "10 GiB",
     pre: Annotated[bool, typer.Option("--pre/--no-pre", help="Run %pre, which needs root.")] = True,
+    include_paths: IncludePathOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what a kickstart comes to: partitions, packages, users, services, network, scripts.
@@ -60,7 +63,8 @@ def explain(
         raise InputError(str(error), where="--disk-size") from error
     with watching(table=False) as progress:
         store = open_store() if pre and os.geteuid() == 0 else None
-        found = read(file, catalogue.release(release), arch, disk_size_bytes, store, progress)
+        found = read(file, catalogue.release(release), arch, disk_size_bytes, store, progress,
+                     folders_of(include_paths))
     output.report(found, lambda: "\n".join(_text(found)), to_json=json)
 
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ccis import output
-from ccis.selection import DEFAULT_RELEASE, JsonOption, ReleaseOption
+from ccis.selection import (
+    DEFAULT_RELEASE,
+    IncludePathOption,
+    JsonOption,
+    ReleaseOption,
+    folders_of,
+)
 
 if TYPE_CHECKING:
     from builder.kickstart.findings import Finding
@@ -26,6 +32,7 @@ def lint(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Kickstarts.",
                                                 show_default=False)],
     release: ReleaseOption = DEFAULT_RELEASE,
+    include_paths: IncludePathOption = None,
     problems: Annotated[bool, typer.Option(
         "--problems", help="Show only what is refused or warned of.")] = False,
     json: JsonOption = False,
@@ -44,7 +51,7 @@ def lint(
     from images import catalogue
 
     wanted = catalogue.release(release)
-    reports = [judge(path, wanted) for path in files]
+    reports = [judge(path, wanted, folders_of(include_paths)) for path in files]
     content = {"release": wanted.name, "dialect": wanted.dialect,
                "files": [_content(report, problems) for report in reports]}
     output.report(content, lambda: "\n\n".join(_text(report, problems) for report in reports),

@@ -11,10 +11,12 @@ from ccis.display import watching
 from ccis.selection import (
     DEFAULT_RELEASE,
     HOST_ARCH,
+    AllowSecretsOption,
     ArchOption,
     EngineOption,
     FormatOption,
     ImagesArgument,
+    IncludePathOption,
     JsonOption,
     KickstartOption,
     ReleaseOption,
@@ -34,6 +36,8 @@ def plan(
     targets: TargetOption = None,
     formats: FormatOption = None,
     engine: EngineOption = "auto",
+    include_paths: IncludePathOption = None,
+    allow_secrets: AllowSecretsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Show what a build would do: the packages, the disk, and for each step whether it will run.
@@ -52,7 +56,7 @@ def plan(
     with watching(table=False) as progress:
         store = open_store()
         for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
-                               targets):
+                               targets, include_paths, allow_secrets=allow_secrets):
             made = planning.make(wish, store)
             plans.append({
                 "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,

@@ -13,7 +13,7 @@ import typer
 from ccis import output
 from ccis.artefacts import KeyOption, key_of
 from ccis.display import watching
-from ccis.selection import JsonOption, options_of
+from ccis.selection import IncludePathOption, JsonOption, options_of
 from host.errors import InputError
 from host.progress import Progress
 
@@ -36,6 +36,7 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the second build there.  "
                                   "[default: it is thrown away]")] = None,
+    include_paths: IncludePathOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -71,7 +72,7 @@ def reproduce(
     with ExitStack() as stack:
         progress = stack.enter_context(watching())
         scratch = stack.enter_context(scratch_folder("reproduce"))
-        options = _options(record, kickstart, progress)
+        options = _options(record, kickstart, include_paths, progress)
         again = rebuild(record, options, scratch, out or scratch / "build", progress)
         for stray in again.strays:
             progress.say(f"note: {stray}")
@@ -86,8 +87,14 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def _options(record: BuildRecord, kickstart: Path | None, progress: Progress) -> Options:
-    """Return what the build was asked for, as far as its record tells."""
+def _options(
+    record: BuildRecord, kickstart: Path | None, include_paths: list[Path] | None,
+    progress: Progress,
+) -> Options:
+    """Return what the build was asked for, as far as its record tells.
+
+    What the first build's media carry, somebody has allowed then.
+    """
     from images import catalogue
 
     known = record.image in catalogue.image_names()
@@ -100,7 +107,7 @@ def _options(record: BuildRecord, kickstart: Path | None, progress: Progress) ->
     (found,) = options_of(
         [record.image] if known else None, kickstart, record.release, record.arch,
         list(dict.fromkeys(artefact.format for artefact in record.artefacts)),
-        record.engine or "auto", progress,
+        record.engine or "auto", progress, include_paths=include_paths, allow_secrets=True,
     )
     # Not by their names: --target with --format is for formats that all of them take.
     return replace(found, targets=[catalogue.target(target.name) for target in record.targets])

@@ -50,7 +50,7 @@ def release_of(repository: SmallRepository, *urls: str) -> Release:
     return Release(
         name="small", title="Small", distribution="Small", version="10", dialect="RHEL10",
         public_path="small", rpm_database="/usr/lib/sysimage/rpm", architectures=["x86_64"],
-        key=SigningKey(url=f"file://{repository.key}"),
+        key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
         repositories=[Repository(id="small", mirrors=list(urls) or [repository.url],
                                  signed_metadata=True)],
     )

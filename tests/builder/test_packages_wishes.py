@@ -64,7 +64,7 @@ def request_for(
     release = Release(
         name="small", title="Small", distribution="Small", version="9", dialect=dialect,
         public_path="small", rpm_database="/usr/lib/sysimage/rpm", architectures=["x86_64"],
-        key=SigningKey(url=f"file://{repository.key}"),
+        key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
         repositories=[Repository(id="small", mirrors=[repository.url])],
     )
     found = snapshots([Source("small", (repository.url,))])

@@ -12,26 +12,35 @@ _DEPTH = 40
 _OF_PRE = "/tmp/"  # noqa: S108 – where scripts in %pre write what is included later
 
 
-def flat(texts: Mapping[str, str]) -> str:
+def flat(texts: Mapping[str, str], parts: Mapping[tuple[str, str], str] | None = None) -> str:
     """Return the first of the texts with its parts in the place of %include and %ksappend.
 
-    texts: by file name, as messages give it. Parts that a script in %pre writes on the machine
-    that is installed keep their %include line: they will be others there.
+    texts: by file name, as messages give it. parts: what each %include came to, by the including
+    file and the word; None: they are looked for by their names. Parts that a script in %pre writes
+    on the machine that is installed keep their %include line: they will be others there.
     Raises InputError when a part is missing or includes itself.
     """
     main = next(iter(texts))
-    return "".join(_lines(main, texts, ()))
+    return "".join(_lines(main, texts, parts, ()))
 
 
-def _lines(name: str, texts: Mapping[str, str], above: tuple[str, ...]) -> Iterator[str]:
+def _lines(
+    name: str, texts: Mapping[str, str], parts: Mapping[tuple[str, str], str] | None,
+    above: tuple[str, ...],
+) -> Iterator[str]:
     if name in above or len(above) > _DEPTH:
         raise InputError(f"{name} includes itself", where=" → ".join(above))
     for line in texts[name].splitlines():
         part = _included(line)
-        if part is None or part.startswith(_OF_PRE):
+        found = None
+        if part is not None and parts is not None:
+            found = parts.get((name, part))
+        elif part is not None and not part.startswith(_OF_PRE):
+            found = _found(part, name, texts)
+        if found is None:
             yield f"{line}\n"
         else:
-            yield from _lines(_found(part, name, texts), texts, (*above, name))
+            yield from _lines(found, texts, parts, (*above, name))
 
 
 def _included(line: str) -> str | None:

@@ -49,7 +49,7 @@ def request_below(repository: SmallRepository, store: Store, tmp_path: Path) -> 
     release = Release(
         name="small", title="Small", distribution="Small", version="10", dialect="RHEL10",
         public_path="small", rpm_database=f"/{DATABASE}", architectures=["x86_64"],  # type: ignore[arg-type]
-        key=SigningKey(url=f"file://{repository.key}"),
+        key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
         repositories=[Repository(id="small", mirrors=[repository.url])],
     )
     found = snapshots([Source("small", (repository.url,))])

@@ -1,0 +1,97 @@
+"""Public keys in files: a file holds exactly one key, or it is refused.
+
+Programs that are given a file of keys take all that is in it: rpm imports each key that it finds,
+and counts any of them. So a file is read by GnuPG, in a home of its own, and what is handed on is
+not the file but the one key that was found and checked, in one armoured block.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.errors import InputError
+from host.run import run
+
+_GPG = ("gpg", "--no-options", "--batch", "--no-tty", "--no-autostart", "--quiet",
+        "--no-auto-check-trustdb")
+# doc/DETAILS of GnuPG, field 2 of pub and sub: why a key is not to be used.
+_UNFIT = {"r": "has been revoked", "e": "has expired", "d": "is disabled", "i": "is not valid"}
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """One primary key with its own subkeys. armoured: it alone, as gpg exports it.
+
+    key_ids: the last 16 digits of the fingerprints of the key and of its subkeys.
+    """
+
+    fingerprint: str
+    key_ids: frozenset[str]
+    armoured: str
+
+
+@dataclass
+class _Listed:
+    kind: str
+    validity: str
+    fingerprint: str = ""
+
+
+def only_key(
+    content: bytes, where: str, fingerprint: str | None = None, trusted: str = "you name",
+) -> PublicKey:
+    """Return the one public key that is in a file, armoured or binary.
+
+    fingerprint: of the primary key that it must be; None: whichever it is. trusted: who says so.
+    Raises InputError, with `where`, when there is none or more than one, when it is a secret key,
+    when it has expired or been revoked, and when it is another than the fingerprint's.
+    """
+    with tempfile.TemporaryDirectory(prefix="ccis-key-") as home:
+        listed = list(_listed(_gpg(home, ["--with-colons", "--show-keys"], content)))
+        if any(one.kind in ("sec", "ssb") for one in listed):
+            raise InputError("the file holds a secret key, where a public key belongs", where=where,
+                             remedy="keep it away from others, and give what gpg --export prints")
+        primary = [one for one in listed if one.kind == "pub"]
+        expected = f"expected {fingerprint}, " if fingerprint else ""
+        found = ", ".join(one.fingerprint for one in primary) or "no key"
+        if len(primary) > 1:
+            raise InputError(
+                f"the file holds {len(primary)} keys, and all of them would be trusted",
+                where=where, why=f"{expected}found {found}",
+                remedy="do not use it; find out who serves it, or give a file with one key")
+        if not primary or (fingerprint is not None and primary[0].fingerprint != fingerprint):
+            raise InputError(
+                f"the key is not the one that {trusted}", where=where,
+                why=f"{expected}found {found}",
+                remedy="do not use it; find out who serves this key")
+        if primary[0].validity in _UNFIT:
+            raise InputError(f"the key {_UNFIT[primary[0].validity]}", where=where, why=found,
+                             remedy="find out which key has taken its place")
+        armoured = _gpg(home, ["--armor", "--import-options", "import-export,import-minimal",
+                               "--import"], content)
+        again = [one for one in _listed(_gpg(home, ["--with-colons", "--show-keys"],
+                                             armoured.encode())) if one.kind == "pub"]
+    if [one.fingerprint for one in again] != [primary[0].fingerprint]:
+        raise InputError("the key can't be taken out of its file", where=where, why=found)
+    ids = frozenset(one.fingerprint[-16:] for one in listed)
+    return PublicKey(primary[0].fingerprint, ids, armoured)
+
+
+def _gpg(home: str, words: Sequence[str], content: bytes) -> str:
+    return run([*_GPG, "--homedir", home, *words], stdin=content, check=False,
+               env={"GNUPGHOME": home}, cwd=Path(home), log_stdout=False).stdout
+
+
+def _listed(listing: str) -> Iterator[_Listed]:
+    """Yield primary keys and subkeys of a --with-colons listing, each with its fingerprint."""
+    current: _Listed | None = None
+    for line in listing.splitlines():
+        fields = line.split(":")
+        if fields[0] in ("pub", "sub", "sec", "ssb"):
+            current = _Listed(fields[0], fields[1])
+        elif fields[0] == "fpr" and current is not None and not current.fingerprint:
+            current.fingerprint = fields[9]
+            yield current
