@@ -14,7 +14,7 @@ from pathlib import Path
 
 from builder import formats
 from builder.artefact import DISK, TREE, About, Format
-from builder.disk.embed import Patch, boot_patches
+from builder.disk.embed import tree_patches
 from builder.disk.image_file import full_disk_error
 from builder.layers import (
     LAYER,
@@ -160,7 +160,8 @@ class Execution:
             shutil.copyfile(listing, folder / installed.FILE)
         progress.start("disk")
         with self._tree(before) as view:
-            plan.engine.write(layout, view, _boot_patches(plan, view), folder / _IMAGE,
+            patches = tree_patches(plan.layout, view, BIOS_FILES)
+            plan.engine.write(layout, view, patches, folder / _IMAGE,
                               plan.epoch, progress)
 
     @contextmanager
@@ -236,15 +237,6 @@ class _Shown:
 
 def _key(step: Step) -> Key:
     return step.name, step.digest
-
-
-def _boot_patches(plan: Plan, view: Path) -> list[Patch]:
-    files = view / BIOS_FILES.lstrip("/")
-    if not (files / "core.img").is_file():
-        return []
-    return boot_patches(
-        plan.layout, (files / "boot.img").read_bytes(), (files / "core.img").read_bytes(),
-    )
 
 
 def _sums(files: Path, source: Path | None) -> dict[str, str]:

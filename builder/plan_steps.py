@@ -110,7 +110,7 @@ def all_steps(
             **({"passphrases": keyed_digest_of(list(layout.secrets()), key)}
                if any(layout.secrets()) else {}),
             "engine": digest_of([engine.name, engine.identity()]),
-            "code": code_digest("builder/disk", "host/mounts.py"),
+            "code": code_digest("builder/disk", "host/mounts.py", "host/beneath"),
         }, seal))
     if options.drivers and engine:
         made.append(_drivers_step(options, seal))
@@ -138,7 +138,7 @@ def _add_format(
         "about": digest_of(_identity(about.only(wish.uses))),
         **({"kickstart": of_text("\n".join(about.kickstart.values()), kickstart, key)}
            if "kickstart" in wish.uses else {}),
-        "code": code_digest(file, "builder/formats/tools", "builder/artefact.py"),
+        "code": code_digest(file, "builder/formats/tools", "builder/artefact.py", "host/beneath"),
     }, before)
     return steps[name]
 

@@ -13,6 +13,9 @@ from host.run import run
 
 _CLONE_NEWNS = 0x00020000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
+_MS_REMOUNT, _MS_BIND = 0x20, 0x1000
+# Linux before 5.10 knows no MS_NOSYMFOLLOW (mount(2)) and ignores it.
+_MS_RDONLY, _MS_HARMLESS = 0x1, 0x2 | 0x4 | 0x8 | 0x100
 _MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,8 +49,38 @@ def mounted(
         unmount(target)
 
 
+def bind(source: int, target: int) -> None:
+    """Show the folder that one descriptor is over the one that another is.
+
+    No path is looked up, so no link on the way to either can lead elsewhere. What is mounted below
+    the source stays out. The mount goes with unmount() of what it lies in. Use it only behind
+    private_mounts(). Raises OSError.
+    """
+    _mount(f"/proc/self/fd/{source}", f"/proc/self/fd/{target}", _MS_BIND)
+
+
+def shield(mountpoint: Path, *, read_only: bool) -> None:
+    """Make a mount harmless to programs that copy what is in it, whatever its content.
+
+    No link in it is followed (nosymfollow), no device opened, nothing run, and, if wanted, nothing
+    written; links and devices are still listed, read and made. Raises OSError.
+    """
+    flags = _MS_HARMLESS | (_MS_RDONLY if read_only else 0)
+    _mount(None, str(mountpoint), _MS_REMOUNT | _MS_BIND | flags)
+
+
+def _mount(source: str | None, target: str, flags: int) -> None:
+    origin = None if source is None else os.fsencode(source)
+    if _libc.mount(origin, os.fsencode(target), None, flags, None) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
 def unmount(target: Path) -> None:
-    """Unmount at once if possible, else as soon as the last user of it has gone (umount2(2))."""
+    """Unmount at once if possible, else as soon as the last user of it has gone (umount2(2)).
+
+    What is mounted in it goes with it.
+    """
     if _libc.umount2(os.fsencode(target), 0) != 0:
         _libc.umount2(os.fsencode(target), _MNT_DETACH)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from builder.disk.model import SECTOR_BYTES, Layout
+from host.beneath.root import Root
+from host.beneath.walk import NOT_THERE
 from host.errors import InputError
 
 
@@ -24,6 +26,31 @@ _KERNEL_SECTOR = 0x5C              # GRUB_BOOT_MACHINE_KERNEL_SECTOR: where core
 _DRIVE_CHECK = 0x66                # GRUB_BOOT_MACHINE_DRIVE_CHECK: the floppy workaround
 _CODE_END = 0x1B8                  # the disk signature and the partition table follow
 _BLOCKLIST = SECTOR_BYTES - 12     # diskboot.img: u64 first sector, u16 sectors, u16 segment
+_CORE_BYTES = 4 << 20              # GRUB 2 makes core images of some 100 KiB
+
+
+def tree_patches(layout: Layout, tree: Path, folder: str) -> list[Patch]:
+    """Return GRUB's bytes out of a root tree; none where the tree has no core image.
+
+    folder: where boot.img and core.img lie in the tree, which scripts had their hands in.
+    Raises InputError when one of them is no regular file, and for what boot_patches() refuses.
+    """
+    root = Root(tree)
+    if not root.exists(f"{folder}/core.img", follow=False):
+        return []
+    boot = _read(root, f"{folder}/boot.img", SECTOR_BYTES)
+    return boot_patches(layout, boot, _read(root, f"{folder}/core.img", _CORE_BYTES))
+
+
+def _read(root: Root, path: str, limit_bytes: int) -> bytes:
+    try:
+        return root.read(path, limit_bytes, follow=True)
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            raise InputError("a part of GRUB is missing", where=path,
+                             why="the tree has GRUB's core image or its boot sector alone",
+                             remedy="see which script removed the other") from error
+        raise
 
 
 def boot_patches(layout: Layout, boot_img: bytes, core_img: bytes) -> list[Patch]:

@@ -3,12 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from builder.disk.ext_numbers import numbers
+from host.beneath.root import Root
+from host.errors import InputError
+from host.run import run
 
-def corrections(view: Path, scratch: Path) -> Iterator[bytes]:
-    """Yield debugfs's commands for a file system that was filled from `view`.
+LONGEST_PATH = 2000
+"""mke2fs -d writes behind the end of its buffer where a path has exactly 2040 bytes (path_append()
+of misc/create_inode.c, seen with 1.47.0), and debugfs reads commands of at most 8 KiB."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something in a tree. path: inside it, absolute. time_s: of its last change.
+
+    attributes: the extended ones, when there are at least two, so that their order matters, and
+    debugfs can be told their names.
+    """
+
+    path: str
+    time_s: int
+    attributes: dict[str, bytes]
+
+
+def entries(view: Path) -> list[Entry]:
+    """Return what is to be put right in a tree that mke2fs -d is about to copy.
+
+    Raises InputError for what mke2fs or an ext file system can't hold.
+    """
+    found = []
+    for each in Root(view).walk():
+        if len(os.fsencode(each.path)) > LONGEST_PATH:
+            raise InputError(
+                "a path in the tree is too long for an ext file system", where=each.path[:200],
+                why=f"it has more than {LONGEST_PATH} bytes",
+                remedy="remove it in %post, or take --fstype=xfs")
+        if each.path == "/lost+found" and not each.is_folder:
+            raise InputError("/lost+found is no folder", where=each.path,
+                             why="an ext file system has its own", remedy="remove it in %post")
+        found.append(Entry(each.path, int(each.status.st_mtime), _ordered(each.attributes())))
+    return found
+
+
+def correct(
+    target: str, view: Path, found: Sequence[Entry], scratch: Path, clock: dict[str, str],
+) -> None:
+    """Put a file system right that was filled from `view`.
 
     mke2fs gives the root folder its attributes, but not its owner, mode and times. It copies every
     file's times of access and change, which tell of the build, not of the image. It writes a
@@ -16,26 +60,47 @@ def corrections(view: Path, scratch: Path) -> Iterator[bytes]:
     which is another on tmpfs than on ext4. And it counts what it has written, which depends on
     the holes of the files that it reads; libext2fs counts no further from 0 (ext2fs_close2).
 
-    scratch: an empty folder, for values of attributes; it is needed until debugfs has ended.
+    target: the file system, as debugfs takes it. found: what entries() says of the view.
+    scratch: an empty folder. clock: the variables that tell e2fsprogs the time.
     """
-    yield from _root(view)
-    values = _Values(scratch)
-    yield from _attributes(view, b'"/"', values)
-    for folder, folders, files in os.walk(view):
-        for name in (*folders, *files):
-            place = f"{folder}/{name}"
-            inside = _quoted(place.removeprefix(str(view)))
-            if b"\n" in inside:  # debugfs reads lines
-                continue
-            yield from _attributes(place, inside, values)
-            stamp = int(os.lstat(place).st_mtime)
-            if stamp >= 0:
-                yield b"sif %s atime @%d\nsif %s ctime @%d\n" % (inside, stamp, inside, stamp)
+    odd = numbers(target, [each.path for each in found if _is_odd(each.path)], scratch)
+    commands = b"".join(_commands(view, found, odd, _Values(scratch)))
+    run(["debugfs", "-w", "-f", "-", target], stdin=commands, env=clock)
+
+
+def _commands(
+    view: Path, found: Sequence[Entry], odd: dict[str, int], values: _Values,
+) -> Iterator[bytes]:
+    with Root(view).folder() as top:
+        yield from _root(os.fstat(top))
+        own = {name: os.getxattr(top, name) for name in sorted(os.listxattr(top))}
+    yield from _attributes(_ordered(own), b'"/"', values)
+    for each in found:
+        if _is_odd(each.path) and each.path not in odd:
+            continue  # a socket, which mke2fs leaves out
+        inside = b"<%d>" % odd[each.path] if each.path in odd else _quoted(each.path)
+        yield from _attributes(each.attributes, inside, values)
+        if each.time_s >= 0:
+            yield b"sif %s atime @%d\nsif %s ctime @%d\n" % (
+                inside, each.time_s, inside, each.time_s)
     yield b"ssv kbytes_written 0\n"
 
 
-def _root(view: Path) -> Iterator[bytes]:
-    status = view.stat()
+def _is_odd(word: str) -> bool:
+    """Say whether debugfs can't be given a word: what follows a line break is its next command.
+
+    (It ends lines at a carriage return, too.) Anybody may name files and attributes so.
+    """
+    return "\n" in word or "\r" in word
+
+
+def _ordered(attributes: dict[str, bytes]) -> dict[str, bytes]:
+    if len(attributes) < 2 or any(map(_is_odd, attributes)):
+        return {}
+    return attributes
+
+
+def _root(status: os.stat_result) -> Iterator[bytes]:
     fields = {
         "mode": f"0{status.st_mode:o}", "uid": status.st_uid & 0xFFFF,
         "uid_high": status.st_uid >> 16, "gid": status.st_gid & 0xFFFF,
@@ -61,18 +126,15 @@ class _Values:
         return self._files[value]
 
 
-def _attributes(place: str | Path, inside: bytes, values: _Values) -> Iterator[bytes]:
+def _attributes(attributes: dict[str, bytes], inside: bytes, values: _Values) -> Iterator[bytes]:
     """Yield commands that write several attributes anew, in the order of their names."""
-    names = sorted(os.listxattr(place, follow_symlinks=False))
-    if len(names) < 2:
-        return
-    for name in names:
+    for name in attributes:
         yield b"ea_rm %s %s\n" % (inside, _quoted(name))
-    for name in names:
-        value = os.getxattr(place, name, follow_symlinks=False)
+    for name, value in attributes.items():
         yield b"ea_set -f %s %s %s\n" % (values.file(value), inside, _quoted(name))
 
 
 def _quoted(text: str) -> bytes:
     """Return a word as debugfs's command lines take it (libss, lib/ss/parse.c)."""
+    assert not _is_odd(text), "numbers() or _ordered() have taken these out"
     return b'"' + os.fsencode(text).replace(b'"', b'""') + b'"'

@@ -14,6 +14,7 @@ from string import ascii_lowercase
 
 from builder.disk import mkfs
 from builder.disk.embed import Patch, write_patches
+from builder.disk.fat_files import check_fat
 from builder.disk.holes import punch_zeroes
 from builder.disk.image_file import full_disk_error, image_file, is_scarce
 from builder.disk.inside import Inside, inside
@@ -22,7 +23,7 @@ from builder.disk.stack import is_encrypted, make_stack, missing, stop_stack
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.tar_file import unpack_command, write_tar
 from builder.disk.versions import stack_versions, tool_versions
-from builder.disk.views import check_mountpoints
+from builder.disk.views import check_mountpoints, mount_folder
 from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
@@ -102,8 +103,11 @@ def _pack(layout: Layout, part: Partition | Volume, tree: Path, archive: Path, e
     """
     point = part.mountpoint or ""
     inner = [below.removeprefix(point.rstrip("/") + "/") for below in layout.below(point)]
-    write_tar(tree / point.lstrip("/"), inner, archive,
-              plain_epoch=mkfs.fat_time(epoch) if part.fstype in mkfs.FAT else None)
+    fat = part.fstype in mkfs.FAT
+    with mount_folder(tree, point) as folder:
+        if fat:
+            check_fat(Path(f"/proc/self/fd/{folder}"), [f"/{path}" for path in inner])
+        write_tar(folder, inner, archive, plain_epoch=mkfs.fat_time(epoch) if fat else None)
     return archive
 
 

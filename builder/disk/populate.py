@@ -6,20 +6,19 @@ import contextlib
 import ctypes
 import errno
 import os
-import shutil
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from builder.disk import mkfs
-from builder.disk.ext_corrections import corrections
+from builder.disk import ext_corrections, mkfs
+from builder.disk.fat_files import fill_fat
 from builder.disk.holes import punch_zeroes, xfs_log_range
 from builder.disk.image_file import full_disk_error, is_scarce
 from builder.disk.loop import loop_device
 from builder.disk.model import Partition
+from host.beneath.remove import remove_tree
 from host.errors import InputError, ProgramError
-from host.mounts import mounted
+from host.mounts import mounted, shield
 from host.run import run
 
 # Printed by mke2fs, cp and mcopy when the file system being filled is full – not the host's disk.
@@ -27,6 +26,8 @@ _FULL = {
     "mke2fs": ("Could not allocate", "No free space in", "not enough space"),
     "cp": ("No space left on device",), "mcopy": ("Disk full",), "mmd": ("Disk full",),
 }
+# Printed by cp for a path of 4096 bytes and more, which no program can name (PATH_MAX).
+_TOO_LONG = "File name too long"
 _MS_RDONLY, _MS_REMOUNT = 1, 32
 _WRITE_OUT_EVERY_S = 0.2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,11 +36,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) -> None:
     """Make the file system of `part` inside `image` and copy `view` into it.
 
-    view: a folder with exactly what belongs there. scratch: an empty folder for mounting.
+    view: a folder with exactly what belongs there, as builder.disk.views.view() shows it.
+    scratch: an empty folder for mounting.
     epoch: SOURCE_DATE_EPOCH, for what a file system notes about its own making.
 
-    Raises InputError when the partition is too small for its content, HostError or OSError for
-    the rest; the caller removes the image.
+    Raises InputError when the partition is too small for its content or can't hold its names,
+    HostError or OSError for the rest; the caller removes the image.
     """
     try:
         if part.fstype in mkfs.EXT:
@@ -55,6 +57,11 @@ def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int
                 where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
                 remedy="raise its --size in the kickstart (and disk_size of the image)",
             ) from error
+        if error.argv[0] == "cp" and any(_TOO_LONG in line for line in error.tail):
+            raise InputError(
+                f"a path in the tree is too long to be copied to {part.mountpoint}",
+                where=part.where, why=f"cp says: {_TOO_LONG}", remedy="remove it in %post",
+            ) from error
         raise
 
 
@@ -62,42 +69,20 @@ def _ext(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) ->
     # e2fsprogs before 1.47.1 knows only the second name.
     clock = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
     offset = [f"offset={part.start_bytes}"]
+    found = ext_corrections.entries(view)
     run(mkfs.mke2fs(part, str(image), options=offset, tree=str(view)), env=clock)
     values = scratch / "values"
     values.mkdir()
-    run(
-        ["debugfs", "-w", "-f", "-", f"{image}?offset={part.start_bytes}"],
-        stdin=b"".join(corrections(view, values)), env=clock,
-    )
-    shutil.rmtree(values)
+    ext_corrections.correct(f"{image}?offset={part.start_bytes}", view, found, values, clock)
+    remove_tree(values)
 
 
 def _fat(part: Partition, image: Path, view: Path, epoch: int) -> None:
-    """Make a FAT and fill it folder by folder in sorted order, so that it is the same each time."""
     environment = {
         "SOURCE_DATE_EPOCH": str(mkfs.fat_time(epoch)), "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1",
     }
     run(mkfs.mkfs_vfat(part, str(image), offset_bytes=part.start_bytes), env=environment)
-    drive = f"{image}@@{part.start_bytes}"
-    for folder, folders, files in os.walk(view):
-        here = "::" + folder.removeprefix(str(view))
-        for name in (*folders, *files):
-            _check_fat_entry(Path(folder, name))
-        folders.sort()
-        if folders:
-            run(["mmd", "-i", drive, *(f"{here}/{name}" for name in folders)], env=environment)
-        if files:
-            sources = [Path(folder, name) for name in sorted(files)]
-            run(["mcopy", "-i", drive, "-Q", *sources, f"{here}/"], env=environment)
-
-
-def _check_fat_entry(path: Path) -> None:
-    mode = path.lstat().st_mode
-    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise InputError(
-            "a FAT file system holds only files and folders", where=str(path),
-            remedy="remove the link or device in %post",
-        )
+    fill_fat(view, f"{image}@@{part.start_bytes}", environment)
 
 
 def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
@@ -113,6 +98,8 @@ def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
         # nouuid: a concurrent build of the same image may have its twin mounted.
         options = [*mkfs.mount_options(part), *(["nouuid"] if part.fstype == "xfs" else [])]
         with mounted(device, target, part.fstype, options):
+            # Where names differ in case alone, cp would write through a link that it just made.
+            shield(target, read_only=False)
             _fail_at_once(device)
             with _settled(target, image):
                 copy_tree(view, target)

@@ -11,17 +11,18 @@ from host.run import run
 
 
 def write_tar(
-    folder: Path, leave_empty: Sequence[str], archive: Path, *, plain_epoch: int | None = None,
+    folder: int, leave_empty: Sequence[str], archive: Path, *, plain_epoch: int | None = None,
 ) -> None:
-    """Pack `folder` into `archive`.
+    """Pack a folder into `archive`.
 
+    folder: its descriptor, so that no link on the way to it counts; tar follows none below it.
     leave_empty: paths below the folder that come as empty folders. plain_epoch: for FAT: all
     files belong to root, have this time and no attributes.
 
     Raises HostError when the archive's disk is full or tar fails otherwise.
     """
     try:
-        run(_command(folder, leave_empty, plain_epoch, archive))
+        run(_command(folder, leave_empty, plain_epoch, archive), pass_fds=[folder])
     except ProgramError as error:
         if is_scarce(archive):
             raise full_disk_error(archive, "packing the root tree for the appliance") from error
@@ -39,7 +40,7 @@ def unpack_command(archive: str, folder: str, *, plain: bool) -> list[str]:
 
 
 def _command(
-    folder: Path, leave_empty: Sequence[str], plain_epoch: int | None, archive: Path,
+    folder: int, leave_empty: Sequence[str], plain_epoch: int | None, archive: Path,
 ) -> list[str]:
     kept = ["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse"]
     if plain_epoch is not None:
@@ -48,7 +49,7 @@ def _command(
             f"--mtime=@{plain_epoch}",
         ]
     return [
-        "tar", "--create", f"--file={archive}", f"--directory={folder}",
+        "tar", "--create", f"--file={archive}", f"--directory=/proc/self/fd/{folder}",
         "--format=posix", "--pax-option=delete=atime,delete=ctime", "--sort=name",
         # What is mounted inside the tree stays out, its mount points stay in.
         "--one-file-system", *kept, "--anchored", "--wildcards", "--wildcards-match-slash",

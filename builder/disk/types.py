@@ -137,5 +137,6 @@ def _is_clean_path(point: str) -> bool:
     parts = point.split("/")[1:]
     return point == "/" or (
         point.startswith("/") and all(part not in ("", ".", "..") for part in parts)
+        and point.isprintable()
         and not any(character.isspace() or character == "\\" for character in point)
     )
