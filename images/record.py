@@ -1,16 +1,32 @@
-"""build.json: what a build was made of and what it made; the builder writes, all others read."""
+"""build.json: what a build was made of and what it made; the builder writes, all others read.
+
+A folder with a build.json may come from anybody: names in it become paths, and numbers times and
+sizes. So both are checked on the way in, and the file is a small regular one or is refused.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from host.beneath.root import Root
 from host.errors import InputError
 
 FILE_NAME = "build.json"
+LIMIT_BYTES = 32 << 20
+"""Far more than any build has to tell: 300 packages make some 100 KB."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~-]{0,254}$")]
+"""What may be part of a file's name: no slash, no leading dot, nothing that a terminal obeys."""
+Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
+"""Seconds since 1970, to the end of the year 9999, where Python's calendar ends."""
+FileSize = Annotated[int, Field(ge=0, le=1 << 44)]
+"""Bytes of a file; 16 TiB are as many as an ext4 takes in one."""
+DiskSize = Annotated[int, Field(ge=0, lt=1 << 63)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class Package(BaseModel):
@@ -23,7 +39,7 @@ class Package(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    epoch: int
+    epoch: Annotated[int, Field(ge=0, lt=1 << 32)]
     version: str
     release: str
     arch: str
@@ -44,11 +60,11 @@ class Artefact(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: str
-    file: str
-    size_bytes: int
+    format: Name
+    file: Name
+    size_bytes: FileSize
     sha256: str
-    virtual_size_bytes: int | None = None
+    virtual_size_bytes: DiskSize | None = None
 
 
 class StepRecord(BaseModel):
@@ -62,13 +78,13 @@ class StepRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: Name
     digest: str
-    after: str | None = None
+    after: Name | None = None
     cached: bool
-    shared_with: list[str] = []
-    duration_s: float
-    cpu_s: float = 0.0
+    shared_with: list[Name] = []
+    duration_s: Seconds
+    cpu_s: Seconds = 0.0
 
 
 class TargetRecord(BaseModel):
@@ -76,10 +92,10 @@ class TargetRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: Name
     title: str
-    files: list[str]
-    documents: list[str] = []
+    files: list[Name]
+    documents: list[Name] = []
     properties: dict[str, Any] = {}
 
 
@@ -110,14 +126,14 @@ class BuildRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
-    name: str
-    image: str
-    flavour: str
-    release: str
-    distribution: str
-    version: str
-    arch: str
-    build_id: str
+    name: Name
+    image: Name
+    flavour: Name
+    release: Name
+    distribution: Name
+    version: Name
+    arch: Name
+    build_id: Name
     public_path: str
     spec: str
     engine: Literal["direct", "guestfs"] | None
@@ -125,7 +141,7 @@ class BuildRecord(BaseModel):
     kickstart: str
     kickstart_sha256: str
     digest: str
-    source_date_epoch: int
+    source_date_epoch: Time
     repositories: list[RepositoryRecord]
     packages: list[Package]
     artefacts: list[Artefact]
@@ -136,16 +152,40 @@ class BuildRecord(BaseModel):
 
 def read(folder: Path) -> BuildRecord:
     """Return the record of the build in `folder`; raises InputError when there is no good one."""
-    path = folder / FILE_NAME
+    return parse(read_bytes(folder), str(folder / FILE_NAME))
+
+
+def read_bytes(folder: Path) -> bytes:
+    """Return the build.json of a folder as it is; raises InputError for none, or a strange one."""
     try:
-        return BuildRecord.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return Root(folder).read(f"/{FILE_NAME}", LIMIT_BYTES)
+    except OSError as error:
         raise InputError(
             "is not the folder of a build", where=str(folder), why=str(error),
             remedy="give the folder that `ccis build` printed",
         ) from error
+
+
+def parse(content: bytes, where: str) -> BuildRecord:
+    """Return a record from the content of build.json; raises InputError for what is none.
+
+    where: what to call it in an error.
+    """
+    try:
+        record = BuildRecord.model_validate_json(content)
+        json.loads(content, parse_constant=_refuse)  # in what the model does not look into
     except ValidationError as error:
-        raise InputError("is not a build record", where=str(path), why=str(error)) from error
+        first = error.errors(include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError("is not a build record", where=where,
+                         why=f"{place}: {first['msg']}"[:300]) from error
+    except ValueError as error:
+        raise InputError("is not a build record", where=where, why=str(error)[:300]) from error
+    return record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON's")
 
 
 def dump(record: BuildRecord) -> str:

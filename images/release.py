@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from images.record import Name
+
 Architecture = Literal["x86_64", "aarch64", "ppc64le", "s390x"]
 
 
@@ -51,8 +53,8 @@ class Release(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
-    distribution: str
-    version: str
+    distribution: Name
+    version: Name
     dialect: str
     public_path: str
     rpm_database: Literal["/usr/lib/sysimage/rpm", "/var/lib/rpm"]

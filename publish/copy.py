@@ -6,19 +6,19 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from host.sparse import pieces
 
 
-def copy_hashed(source: Path, target: Path, on_bytes: Callable[[int], None]) -> str:
-    """Copy a regular file to a new one and return the SHA-256 of what was copied.
+def copy_hashed(origin: BinaryIO, target: Path, on_bytes: Callable[[int], None]) -> str:
+    """Copy an open regular file to a new one and return the SHA-256 of what was copied.
 
     What is hashed is what was written, so a source that changes meanwhile can't slip through.
     on_bytes: called with the number of bytes of each piece. Raises OSError.
     """
     digest = hashlib.sha256()
-    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(reading, "rb", buffering=0) as origin, target.open("xb", buffering=0) as copy:
+    with target.open("xb", buffering=0) as copy:
         size_bytes = os.fstat(origin.fileno()).st_size
         for offset, piece, is_data in pieces(origin.fileno(), size_bytes):
             written = 0

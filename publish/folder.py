@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from host.sparse import pieces
 
 _CHUNK_BYTES = 1 << 20
+_PATH_CHARACTERS = 1024  # no more in an index either (publish.model.FolderPath)
 _SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -110,3 +111,35 @@ def opened(root: Path, path: str) -> Iterator[Folder]:
         yield Folder(descriptor)
     finally:
         os.close(descriptor)
+
+
+def release_folders(root: Path, marks: Collection[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the folders below `root` that hold a release, those above first, and what is odd.
+
+    marks: names of files that are in such a folder alone; so is the name `images` of a folder.
+    What is odd: a sentence for each path of a link or of a folder too deep to be looked at.
+    Folders that vanish meanwhile are left out: a publisher may be at work.
+    """
+    found: list[str] = []
+    odd: dict[str, str] = {}
+    waiting = ["."]
+    while waiting:
+        path = waiting.pop()
+        if len(path) > _PATH_CHARACTERS:
+            odd[f"{path[:100]}…"] = "it is nested too deeply, and not looked at"
+            continue
+        try:
+            with opened(root, path) as folder, os.scandir(folder.descriptor) as listing:
+                kinds = {item.name: item.stat(follow_symlinks=False).st_mode for item in listing}
+        except (UnusableError, FileNotFoundError):
+            continue
+        if Path(path).name == "images" or set(marks) & set(kinds):
+            found.append(path)  # whoever checks the release sees its links
+        else:
+            odd |= {str(Path(path, name)): "it is a symbolic link, which is not followed"
+                    for name, mode in kinds.items() if stat.S_ISLNK(mode)}
+        # What a publisher is making just now, or left when it was killed, is no part of the tree.
+        waiting += sorted((str(Path(path, name)) for name, mode in kinds.items()
+                           if stat.S_ISDIR(mode) and not name.startswith(".images.")),
+                          reverse=True)
+    return found, odd

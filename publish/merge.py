@@ -45,9 +45,9 @@ def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
     formats: publish these artefacts alone; None: all. Raises InputError for a folder, record or
     file name that is not a build's.
     """
-    record = build_record.read(folder)
-    text = (folder / build_record.FILE_NAME).read_bytes()
     where = str(folder / build_record.FILE_NAME)
+    text = build_record.read_bytes(folder)
+    record = build_record.parse(text, where)
     name = (f"{record.distribution}-{record.flavour}-{record.version}-{record.build_id}"
             f".{record.arch}")
     if record.name != name:

@@ -7,9 +7,9 @@ import json
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from images.record import BuildRecord
+from images.record import BuildRecord, DiskSize, FileSize, Name
 
 INDEX = "index.json"
 INDEX_SIGNATURE = "index.json.asc"
@@ -26,8 +26,18 @@ FileName = Annotated[str, Field(pattern=rf"^{_NAME}$")]
 FolderPath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME})*$", max_length=1024)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9A-F]{40}$")]
-Size = Annotated[int, Field(ge=0)]
 BuildId = Annotated[str, Field(pattern=r"^[0-9]{8}\.[0-9]{1,6}$")]
+
+
+
+def _moment(text: str) -> str:
+    datetime.datetime.strptime(text, _TIME)
+    return text
+
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+Moment = Annotated[str, AfterValidator(_moment)]
+"""A time as RFC 3339 writes it in UTC, to the second."""
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,10 +47,10 @@ class PublishedFile(BaseModel):
 
     model_config = _FROZEN
 
-    format: str
+    format: Name
     file: FileName
-    size_bytes: Size
-    virtual_size_bytes: Size | None = None
+    size_bytes: FileSize
+    virtual_size_bytes: DiskSize | None = None
     sha256: Sha256
     latest: bool = False
     latest_file: FileName | None = None
@@ -52,7 +62,7 @@ class RecordFile(BaseModel):
     model_config = _FROZEN
 
     file: FileName
-    size_bytes: Size
+    size_bytes: FileSize
     sha256: Sha256
 
 
@@ -62,15 +72,15 @@ class PublishedBuild(BaseModel):
     model_config = _FROZEN
 
     name: FileName
-    image: str
-    flavour: str
-    distribution: str
-    release: str
-    version: str
-    arch: str
+    image: Name
+    flavour: Name
+    distribution: Name
+    release: Name
+    version: Name
+    arch: Name
     build_id: BuildId
     digest: str
-    published: str
+    published: Moment
     record: RecordFile
     files: list[PublishedFile]
 
@@ -114,7 +124,7 @@ def published_epoch(build: PublishedBuild) -> float:
 def published_time(record: BuildRecord) -> str:
     """Return the time that index.json gives a build, as RFC 3339 in UTC."""
     moment = datetime.datetime.fromtimestamp(record.source_date_epoch, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime(_TIME)
 
 
 def latest_name(build: PublishedBuild, file: str) -> str:

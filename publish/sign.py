@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.beneath.remove import remove_tree
+from host.beneath.root import Root
 from host.errors import HostError, InputError, ProgramError
 from host.files import write_atomically
 from host.locks import locked
@@ -14,6 +15,7 @@ from host.places import cache_folder
 from publish import armour
 from publish.gpg import Gpg
 
+MAX_KEY_BYTES = 1 << 20
 REHEARSAL_USER = "ccis rehearsal (throw-away key, proves nothing) <rehearsal@localhost.invalid>"
 
 
@@ -110,7 +112,7 @@ def rehearsal_signer() -> Signer:
     home = cache_folder() / "signing" / "rehearsal"
     with locked(home.with_suffix(".lock")):
         for leftover in home.parent.glob(f".{home.name}.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove_tree(leftover)
         if not home.is_dir():
             _make_home(home)
     found = Gpg(home).fingerprints(secret=True)
@@ -128,13 +130,16 @@ def _make_home(home: Path) -> None:
                              "--quick-generate-key", REHEARSAL_USER, "ed25519", "sign", "never"])
         staging.rename(home)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove_tree(staging)
 
 
-def publish_key(signer: Signer, folder: Path) -> Path:
-    """Put the signer's public key into a folder, unless it is there; return its file."""
-    path = folder / f"{signer.fingerprint}.asc"
+def publish_key(signer: Signer, root: Path, folder: str) -> Path:
+    """Put the signer's public key into a folder of a tree, unless it is there; return its file."""
+    name = f"{folder}/{signer.fingerprint}.asc"
     key = signer.public_key()
-    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != key:
-        write_atomically(path, key)
-    return path
+    place = Root(root)
+    known = (place.read(f"/{name}", MAX_KEY_BYTES) if place.is_file(f"/{name}", follow=False)
+             else b"")
+    if known != key.encode():
+        write_atomically(root / name, key)
+    return root / name

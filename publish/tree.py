@@ -13,9 +13,8 @@ sees the old state or the new; a publisher that dies leaves the old one.
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
+import stat
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from host.beneath.root import Root
+from host.beneath.walk import NOT_THERE
 from host.errors import InputError, from_os_error
 from host.files import staged_directory
 from host.locks import locked
@@ -30,6 +31,7 @@ from host.progress import Progress
 from publish import checksums
 from publish.checksums import Sum
 from publish.copy import copy_hashed
+from publish.folder import UnusableError, opened, release_folders
 from publish.merge import Build, Merged, merge, read_build
 from publish.model import (
     CHECKSUM,
@@ -40,10 +42,11 @@ from publish.model import (
     Index,
     published_epoch,
 )
-from publish.sign import Signer, publish_key
+from publish.sign import MAX_KEY_BYTES, Signer, publish_key
 from publish.trust import SignatureError, keyring
 
 LOCK = ".publish.lock"
+_MAX_INDEX_BYTES = 64 << 20
 _STEP = "publish"
 
 
@@ -92,10 +95,21 @@ def publish(
     _refuse_doubles(builds)
     try:
         root.mkdir(parents=True, exist_ok=True)
+        for path in (LOCK, KEYS, *sorted({build.public_path for build in builds})):
+            _refuse_links(root, path)
         with locked(root / LOCK):
             return _publish(builds, root, signer, progress, keep, replace_key)
     except OSError as error:
         raise from_os_error(error, f"publishing into {root}") from error
+
+
+def _refuse_links(root: Path, path: str) -> None:
+    """Raise InputError when a link is on the way: what is published stays below the root."""
+    place = Root(root)
+    for each in (Path(path), *Path(path).parents):
+        if each.parts and place.is_link(f"/{each}"):
+            raise InputError("it is a symbolic link, which is not followed",
+                             where=str(root / each), remedy="put a folder there, or a mount")
 
 
 def _refuse_doubles(builds: Sequence[Build]) -> None:
@@ -115,9 +129,8 @@ def _publish(
     plans: list[_Plan] = []
     for path in paths:
         target = root / path
-        _remove_leftovers(target)
-        current = _current(target, path, root, signer, replace_key)
-        present = {entry.name for entry in target.iterdir()} if current else set()
+        _remove_leftovers(root, path)
+        current, present = _current(root, path, signer, replace_key)
         members = [build for build in builds if build.public_path == path]
         merged = merge(path, current, present, members, signer.fingerprint, keep)
         changed = current != merged.index or not _names(merged.index) <= present
@@ -126,7 +139,7 @@ def _publish(
                       for file in build.files if file.file in plan.merged.sources)
     progress.start(_STEP, total_bytes, "bytes")
     changing = [plan for plan in plans if plan.changed]
-    key = publish_key(signer, root / KEYS)
+    key = publish_key(signer, root, KEYS)
     copied = _Copied(progress)
     with ExitStack() as exchanges:  # all are staged and signed before the first one is exchanged
         for plan in changing:
@@ -198,16 +211,21 @@ def _fill(
 def _copy(source: Path, target: Path, size_bytes: int, sha256: str, copied: _Copied) -> None:
     """Copy a new file; raises InputError when it is not what its build made."""
     try:
-        found = copy_hashed(source, target, lambda count: copied.add(count, source.name))
+        origin = Root(source.parent).open(f"/{source.name}")
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ELOOP):
+        if error.errno not in NOT_THERE:
             raise
         raise InputError("the artefact is not there", where=str(source), why=error.strerror,
                          remedy="build again") from error
-    if found != sha256 or target.stat().st_size != size_bytes:
+    with origin:
+        found = f"{os.fstat(origin.fileno()).st_size} bytes"
+        if found == f"{size_bytes} bytes":  # else there may be no end to it
+            found = copy_hashed(origin, target, lambda count: copied.add(count, source.name))
+    if found != sha256:
         raise InputError(
             f"{source.name} has changed since it was built", where=str(source),
-            why=f"build.json says {sha256}, the file has {found}", remedy="build again",
+            why=f"build.json says {size_bytes} bytes, {sha256}, the file has {found}",
+            remedy="build again",
         )
     target.chmod(0o644)
 
@@ -215,27 +233,41 @@ def _copy(source: Path, target: Path, size_bytes: int, sha256: str, copied: _Cop
 def _keep(target: Path, staging: Path, name: str) -> None:
     try:
         os.link(target / name, staging / name, follow_symlinks=False)
+        is_file = stat.S_ISREG((staging / name).lstat().st_mode)
     except FileNotFoundError as error:
         raise InputError(f"the published file {name} is missing", where=str(target),
                          remedy="publish its build again together with this one, which puts it "
                          "back") from error
+    if not is_file:
+        raise InputError(f"the published file {name} is no regular file", where=str(target),
+                         remedy="publish its build again together with this one, which puts it "
+                         "back")
 
 
 def _current(
-    target: Path, path: str, root: Path, signer: Signer, replace_key: bool,
-) -> Index | None:
-    """Return what the folder offers now; raises InputError when it is not a folder of ours."""
-    if not target.exists():
-        return None
+    root: Path, path: str, signer: Signer, replace_key: bool,
+) -> tuple[Index | None, set[str]]:
+    """Return what the folder offers now, and the names of the regular files that are in it.
+
+    Raises InputError when it is not a folder of ours.
+    """
+    target = root / path
     index_file = target / INDEX
+    if not Root(root).exists(f"/{path}", follow=False):
+        return None, set()
     try:
-        content = index_file.read_bytes()
+        with opened(root, path) as folder:
+            files, others = folder.entries()
+            if not files and not others:
+                return None, set()
+            if INDEX not in files:
+                raise UnusableError(others.get(INDEX, "it is not there"))
+            content = folder.read(INDEX, _MAX_INDEX_BYTES)
+            signature = folder.read(INDEX_SIGNATURE, MAX_KEY_BYTES)
         index = Index.model_validate_json(content)
-    except FileNotFoundError as error:
-        if not any(target.iterdir()):
-            return None
+    except UnusableError as error:
         raise InputError("is not a release folder that ccis made", where=str(target),
-                         why=f"it has no {INDEX}", remedy="publish into an empty tree") from error
+                         why=f"{INDEX}: {error}", remedy="publish into an empty tree") from error
     except ValidationError as error:
         raise InputError("is damaged", where=str(index_file), why=str(error.errors()[0]["msg"]),
                          remedy="`ccis verify` tells what else is") from error
@@ -248,22 +280,26 @@ def _current(
             f"{signer.fingerprint}; readers who pinned the old key must then be told",
         )
     # What is carried over gets our signature: first see that it had one.
-    key = (signer.public_key().encode() if index.signing_key == signer.fingerprint
-           else (root / KEYS / f"{index.signing_key}.asc").read_bytes())
     try:
+        key = (signer.public_key().encode() if index.signing_key == signer.fingerprint
+               else _published_key(root, index.signing_key))
         with keyring(key, index.signing_key) as trusted:
-            trusted.detached(content, (target / INDEX_SIGNATURE).read_bytes())
-    except SignatureError as error:
+            trusted.detached(content, signature)
+    except (SignatureError, UnusableError) as error:
         raise InputError("was changed since it was signed", where=str(index_file), why=str(error),
                          remedy="`ccis verify` tells what else was") from error
-    _refuse_foreign(target, index)
-    return index
+    _refuse_foreign(target, {*files, *others}, index)
+    return index, set(files)
 
 
-def _refuse_foreign(target: Path, index: Index) -> None:
+def _published_key(root: Path, fingerprint: str) -> bytes:
+    with opened(root, KEYS) as keys:
+        return keys.read(f"{fingerprint}.asc", MAX_KEY_BYTES)
+
+
+def _refuse_foreign(target: Path, names: set[str], index: Index) -> None:
     """Never take away what somebody put into the folder: the exchange would."""
-    ours = _names(index)
-    foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in ours)
+    foreign = sorted(names - _names(index))
     if foreign:
         raise InputError(f"{foreign[0]} is in the release folder and not part of the release",
                          where=str(target / foreign[0]), remedy="move it elsewhere")
@@ -280,15 +316,23 @@ def _names(index: Index) -> set[str]:
     return names
 
 
-def _remove_leftovers(target: Path) -> None:
+def _remove_leftovers(root: Path, path: str) -> None:
     """Remove what a publisher left that was killed; nobody else is at work under the lock."""
-    for leftover in target.parent.glob(f".{target.name}.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    above, _, last = path.rpartition("/")
+    place = Root(root)
+    for name in place.names(f"/{above}"):
+        if name.startswith(f".{last}."):
+            place.remove(f"/{above}/{name}")
 
 
 def _forget_unused_keys(root: Path) -> None:
-    used = {Index.model_validate_json(path.read_bytes()).signing_key
-            for path in root.glob(f"**/images/{INDEX}")}
-    for key in (root / KEYS).glob("*.asc"):
-        if key.stem not in used:
-            key.unlink()
+    used = set()
+    for path in release_folders(root, (INDEX,))[0]:
+        with opened(root, path) as folder:
+            if INDEX in folder.entries()[0]:
+                content = folder.read(INDEX, _MAX_INDEX_BYTES)
+                used.add(Index.model_validate_json(content).signing_key)
+    place = Root(root)
+    for name in place.names(f"/{KEYS}"):
+        if name.endswith(".asc") and name.removesuffix(".asc") not in used:
+            place.remove(f"/{KEYS}/{name}")

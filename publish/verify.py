@@ -7,7 +7,6 @@ An older state that was signed once is not told from the newest one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,14 +19,14 @@ from host.progress import Progress, Silent
 from publish import checksums
 from publish.agree import compare
 from publish.checksums import Sum
-from publish.folder import Entry, Folder, UnusableError, opened
+from publish.folder import Entry, Folder, UnusableError, opened, release_folders
 from publish.hashing import hash_all
 from publish.model import CHECKSUM, INDEX, INDEX_SIGNATURE, KEYS, SUM_SUFFIX, Index
 from publish.report import Finding, Report
+from publish.sign import MAX_KEY_BYTES
 from publish.trust import Keyring, SignatureError, keyring, keyring_of_file
 
 MAX_SIGNED_BYTES = 64 << 20
-MAX_KEY_BYTES = 1 << 20
 MAX_SUM_BYTES = 4096
 _TRIES = 3
 
@@ -46,7 +45,9 @@ def verify(
                          remedy="give the root of a release tree, as in `ccis verify public`")
     pinned = fingerprint.replace(" ", "").upper() if fingerprint else None
     report = Report(root, "pinned" if key or pinned else "first-use")
-    paths = _release_folders(root, report)
+    paths, odd = release_folders(root, (CHECKSUM, INDEX))
+    report.findings += [Finding(path, problem) for path, problem in odd.items()
+                        if Path(path).parent != Path(KEYS)]  # these are looked at one by one
     if not paths:
         raise InputError("is not a release tree", where=str(root),
                          why=f"no folder in it has a {CHECKSUM} or {INDEX}")
@@ -61,22 +62,6 @@ def verify(
     _check_keys(root, used, report)
     report.findings.sort()
     return report
-
-
-def _release_folders(root: Path, report: Report) -> list[str]:
-    """Return the folders that hold a release, and report every link on the way."""
-    found: list[str] = []
-    for place, folders, files in os.walk(root):
-        path = str(Path(place).relative_to(root))
-        for name in list(folders):
-            if Path(place, name).is_symlink():
-                report.findings.append(Finding(str(Path(path, name)),
-                                               "it is a symbolic link, which is not followed"))
-        # What a publisher is making just now, or left when it was killed, is no part of the tree.
-        folders[:] = sorted(name for name in folders if not name.startswith(".images."))
-        if Path(place).name == "images" or {CHECKSUM, INDEX} & set(files):
-            found.append(path)
-    return found
 
 
 def _verify_folder(
