@@ -37,6 +37,7 @@ from builder.root.packages import rpm_files
 from builder.store import Store
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
+from host import clean_room
 from host.mounts import overlay, private_mounts, read_only_overlay
 from host.progress import Silent
 from host.run import run
@@ -48,6 +49,7 @@ CCIS = Path(sys.executable).with_name("ccis")
 
 def main() -> None:
     """Measure, print a table, and write JSON if asked to."""
+    clean_room.settle()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--release", default="rehearsal-10")

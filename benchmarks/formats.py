@@ -39,6 +39,7 @@ from builder.plan import Plan, make
 from builder.root.comps import comps_files
 from builder.root.packages import rpm_files
 from builder.store import Store
+from host import clean_room
 from host.errors import InputError
 from host.mounts import private_mounts, read_only_overlay
 from host.progress import Silent
@@ -130,6 +131,7 @@ class Input:
 
 def main() -> None:
     """Measure, print a table, and write JSON if asked to."""
+    clean_room.settle()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--formats", type=lambda words: words.split(","), default=list(FORMATS))
@@ -238,7 +240,7 @@ def run_bare(argv: Sequence[str], given: Input, wish: Format, target: Path) -> N
     command = [word.format(**words) for word in argv]
     with (target / "stdout").open("wb") as stdout:
         subprocess.run(command, check=True, stdout=stdout, stderr=subprocess.PIPE,
-                       env=environment({"XZ_OPT": "", "PIGZ": "", "TAR_OPTIONS": ""}))
+                       env=environment())
 
 
 def table(report: dict[str, Any]) -> str:

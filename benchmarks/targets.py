@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
 from builder.formats import FORMATS
+from host import clean_room
 from host.progress import Silent
 
 CCIS = Path(sys.executable).with_name("ccis")
@@ -33,6 +34,7 @@ CCIS = Path(sys.executable).with_name("ccis")
 
 def main() -> None:
     """Measure, print a table, and write JSON if asked to."""
+    clean_room.settle()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--release", default="rehearsal-10")
     parser.add_argument("--targets", default="all")

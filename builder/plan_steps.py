@@ -20,8 +20,9 @@ from builder.steps import Step, code_digest, digest_of, keyed_digest_of
 from images import catalogue
 from specs.model import Rule
 
+_PROGRAMS = ("host/run.py", "host/variables.py")
 _SANDBOX = ("builder/tree", "builder/root/canonical.py", "builder/root/databases.py",
-            "host/run.py")
+            "host/clean_room.py", *_PROGRAMS)
 _READING = tuple(f"builder/kickstart/{name}" for name in (
     "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",
     "registry.py", "lines.py", "sources.py"))
@@ -110,7 +111,8 @@ def all_steps(
             **({"passphrases": keyed_digest_of(list(layout.secrets()), key)}
                if any(layout.secrets()) else {}),
             "engine": digest_of([engine.name, engine.identity()]),
-            "code": code_digest("builder/disk", "host/mounts.py", "host/beneath"),
+            "code": code_digest("builder/disk", "host/mounts.py", "host/beneath",
+                                     *_PROGRAMS),
         }, seal))
     if options.drivers and engine:
         made.append(_drivers_step(options, seal))
@@ -138,7 +140,8 @@ def _add_format(
         "about": digest_of(_identity(about.only(wish.uses))),
         **({"kickstart": of_text("\n".join(about.kickstart.values()), kickstart, key)}
            if "kickstart" in wish.uses else {}),
-        "code": code_digest(file, "builder/formats/tools", "builder/artefact.py", "host/beneath"),
+        "code": code_digest(file, "builder/formats/tools", "builder/artefact.py", "host/beneath",
+                                     *_PROGRAMS),
     }, before)
     return steps[name]
 

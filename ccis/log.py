@@ -7,9 +7,13 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
+from host.errors import HostError
+from host.folders import own_folder
 from host.places import cache_folder
 from host.urls import scrub
 
@@ -36,17 +40,16 @@ settings = Settings()
 def write_to_file(command: str) -> None:
     """Send the log of this run to a new file in the cache; the file appears with its first line.
 
-    Where the cache can't be written there is no log file, and nothing fails for that.
+    Where the cache can't be written there is no log file, and nothing fails for that. Nobody else
+    may read it: what programs print may be secret.
     """
     folder = cache_folder() / "logs"
     logger = logging.getLogger("ccis")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(str(folder))
-    except OSError:
+        own_folder(folder)
+    except (OSError, HostError):
         logger.addHandler(logging.NullHandler())
         return
     name = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in command)
@@ -77,6 +80,22 @@ class _FirstLineHandler(logging.FileHandler):
         super().__init__(path, delay=True, encoding="utf-8", errors="replace")
         self.setFormatter(_Formatter(_FORMAT))
         self._begun = False
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, which nobody else may read."""
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return open(descriptor, "a", encoding=self.encoding, errors=self.errors)  # noqa: PTH123
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 – the base's name
+        """Say once that the log can't be written, and go on without: the disk is full, say."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        logging.getLogger("ccis").removeHandler(self)
+        with suppress(OSError):
+            print(f"ccis: the log ends here: {self.baseFilename}: {error.strerror}",
+                  file=sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; before the first one, the command line and a look at older logs."""

@@ -20,6 +20,7 @@ import typer.main
 
 import ccis.commands
 from ccis import log, output
+from host import clean_room
 
 _ORDER = ["doctor", "list", "lint", "explain", "plan", "build", "validate", "boot", "publish",
           "verify", "reproduce"]
@@ -100,6 +101,7 @@ def main() -> None:
     output.settings.json = "--json" in words
     completing = "_CCIS_COMPLETE" in os.environ
     if not completing:
+        clean_room.enter()  # done before, unless somebody runs `python -m ccis.main`
         log.write_to_file(next((word for word in words if not word.startswith("-")), "ccis"))
     output.end_on_signals()
     sys.exit(output.guarded(lambda: app(prog_name="ccis")))

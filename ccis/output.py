@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 import typer
 
 from ccis import log
+from host.clean_room import is_ignored
 from host.errors import CcisError, ProgramError, from_os_error
 from host.urls import scrub
 
@@ -27,6 +29,7 @@ BUG_STATUS = 70
 GRACE_S = 20.0
 """How long a signal lets us clean up; removing a root tree takes a few seconds."""
 
+ONE_S = 1.0
 TAIL_LINES = 15
 _logger = logging.getLogger("ccis.run")
 
@@ -81,19 +84,24 @@ def end_on_signals() -> None:
 
     A second signal, or GRACE_S seconds of cleaning up, end it at once: work in other threads can't
     be unwound. Programs that we started die with us, and the next run sweeps what is left, as it
-    does after SIGKILL.
+    does after SIGKILL. What comes within ONE_S of the first is the same wish said twice, and
+    changes nothing: timeout(1) signals its child and then the group that it is in, systemd sends
+    SIGTERM and SIGHUP together.
     """
-    unwinding = False
+    began_s: float | None = None
 
     def end(number: int) -> NoReturn:
         note("ccis: ended without cleaning up; the next run will")
         os._exit(128 + number)
 
     def unwind(number: int, _: FrameType | None) -> None:
-        nonlocal unwinding
-        if unwinding:
-            end(number)
-        unwinding = True
+        nonlocal began_s
+        now_s = time.monotonic()
+        if began_s is not None:
+            if now_s - began_s > ONE_S:
+                end(number)
+            return
+        began_s = now_s
         signal.signal(signal.SIGALRM, lambda _number, _frame: end(number))
         signal.setitimer(signal.ITIMER_REAL, GRACE_S)
         if number == signal.SIGINT:
@@ -101,8 +109,8 @@ def end_on_signals() -> None:
         raise SystemExit(128 + number)
 
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup's wish that a closed terminal end nothing is respected.
-        if signal.getsignal(each) is not signal.SIG_IGN:
+        # nohup's wish that a closed terminal end nothing is respected; SIGTERM always ends us.
+        if each == signal.SIGTERM or not is_ignored(each):
             signal.signal(each, unwind)
 
 

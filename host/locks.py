@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from host.beneath.remove import remove_tree
+
+_NO_LOCK = (errno.ELOOP, errno.EISDIR, errno.EPERM, errno.ENXIO)
+"""What open(2) says of a link, a folder, an immutable file, and a socket or device."""
 
 
 @contextmanager
@@ -33,7 +40,7 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
 def _take(path: Path, operation: int) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _open(path)
         try:
             fcntl.flock(descriptor, operation)
             if _still_named(descriptor, path):
@@ -47,9 +54,28 @@ def _take(path: Path, operation: int) -> int | None:
         os.close(descriptor)
 
 
+def _open(path: Path) -> int:
+    """Open a lock file; whatever else lies there by an accident makes way for one.
+
+    Raises OSError, of the second attempt.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_LOCK:
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    remove_tree(path)
+    return os.open(path, flags, 0o600)
+
+
 def _still_named(descriptor: int, path: Path) -> bool:
     try:
-        there = path.stat()
+        there = path.lstat()
     except FileNotFoundError:
         return False
     return os.path.samestat(os.fstat(descriptor), there)

@@ -18,7 +18,9 @@ from typing import IO
 
 from host import cost
 from host.errors import HostError, ProgramError
+from host.scratch import work_folder
 from host.urls import scrub
+from host.variables import of_programs
 
 log = logging.getLogger("ccis.run")
 
@@ -45,8 +47,8 @@ def guarded(argv: Sequence[str | Path]) -> list[str]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return our environment with the C locale, so that what programs print can be read."""
-    return {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
+    """Return the environment of every program, the same whoever started us, and `extra`."""
+    return {**of_programs(work_folder()), **(extra or {})}
 
 
 def run(
@@ -63,7 +65,7 @@ def run(
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    stdin: what it reads; None means nothing. env: added to our own environment.
+    stdin: what it reads; None means nothing. env: added to environment().
     timeout_s: after so many seconds it is killed, with its children.
     on_line: called with each line of standard output or error, as it comes.
     check: raise when the exit status is not 0. pass_fds: descriptors that it inherits.

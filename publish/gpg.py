@@ -12,6 +12,7 @@ from host.errors import ProgramError
 from host.locks import locked
 from host.places import cache_folder
 from host.run import Completed, run
+from host.variables import of_agents
 
 _GPG = ["gpg", "--no-options", "--batch", "--no-tty", "--no-greeting", "--status-fd", "1"]
 
@@ -38,10 +39,10 @@ class Gpg:
         """
         with self._alone():
             if self._agent_runs():
-                return run([*_GPG, *words], env=self._environment)
+                return run([*_GPG, *words], env={**self._environment, **of_agents()})
             try:
                 return run(["gpg-agent", "--quiet", "--daemon", "--", *_GPG, *words],
-                           env=self._environment)
+                           env={**self._environment, **of_agents()})
             finally:
                 run(["gpgconf", "--kill", "gpg-agent"], env=self._environment, check=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,8 @@ def user_signer(key: str, home: Path | None, passphrase_file: Path | None = None
     key: a key id, fingerprint or address, as gpg takes it. home: the GnuPG home that holds it;
     None: the user's own. Raises InputError where that names no secret key, or several.
     """
-    folder = home if home is not None else Path.home() / ".gnupg"
+    own = os.environ.get("GNUPGHOME") or Path.home() / ".gnupg"
+    folder = Path(own) if home is None else home
     if not folder.is_dir():
         raise InputError("is not a GnuPG home folder", where=str(folder),
                          remedy="give --gnupg-home the folder that holds the secret key")

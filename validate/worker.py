@@ -19,6 +19,7 @@ from typing import Any
 from host import errors
 from host.errors import CcisError, HostError, InputError, ProgramError
 from host.run import run
+from host.variables import of_workers
 from images.record import BuildRecord
 from specs.model import Spec
 from validate.artefact import ArtefactFacts, inspect
@@ -68,6 +69,7 @@ def examined(
         done = run(
             [sys.executable, "-m", "validate.worker"], stdin=json.dumps(request), check=False,
             cwd=Path(__file__).parents[1], timeout_s=TIMEOUT_S, on_line=take, log_stdout=False,
+            env=of_workers(),
         )
     except HostError as error:
         if isinstance(error, ProgramError) or "did not end" not in error.what:

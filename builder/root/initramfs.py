@@ -12,8 +12,10 @@ from builder.tree.tree import Tree
 from host.errors import HostError, InputError, ProgramError
 from host.progress import Progress
 
-# Fast and small enough; -T0 uses all cores. Kernels of EL 9 and later read it (CONFIG_RD_ZSTD).
-COMPRESSOR = "zstd -q -9 -T0"
+# Fast and small enough. Kernels of EL 9 and later read it (CONFIG_RD_ZSTD). A fixed number of
+# threads: zstd -T0 has none on one processor, with other bytes, and dracut notes its arguments in
+# the initramfs. There is not enough to compress for more than four.
+COMPRESSOR = "zstd -q -9 -T4"
 
 # kernel-install's plugins that would make an initramfs in every kernel's scriptlet, with the build
 # host's drivers and dracut's slow default compressor; a link to /dev/null disables one of them

@@ -22,6 +22,7 @@ from host.errors import HostError
 from host.progress import Progress
 from host.run import run
 from host.urls import split_user
+from host.variables import of_connections
 from images.record import Package
 
 __all__ = [
@@ -192,14 +193,13 @@ def ask_dnf(
     if root:  # scriptlets run in it: they see its own kernel folders and no network
         words += ["--bind", root, root, *isolation(str(root)), "--unshare-net"]
     with filter_file() as descriptor, _rpm_macros(request) as macros:
-        words += ["--ro-bind", macros, f"{_HOME}/.rpmmacros", "--setenv", "HOME", _HOME]
+        words += ["--ro-bind", macros, f"{_HOME}/.rpmmacros", "--setenv", "HOME", _HOME,
+                  "--unsetenv", "TMPDIR", "--unsetenv", "TZ"]
         run(
             [*words, "--seccomp", str(descriptor), "--", sys.executable, "-m",
              "builder.root.dnf_worker"],
             stdin=json.dumps(question), timeout_s=_TIMEOUT_S, on_line=on_line,
-            env={**NO_BYTECODE, **({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {})},
-            pass_fds=[descriptor],
-            cwd=_PROJECT,
+            env=_environment(mode, epoch), pass_fds=[descriptor], cwd=_PROJECT,
         )
     if not events:
         raise HostError("dnf ended without an answer", where=mode)
@@ -221,6 +221,18 @@ def _as_asked(snapshot: Snapshot) -> dict[str, Any]:
         asked |= {"urls": [url for url, _, _ in parts], "user": parts[0][1],
                   "password": parts[0][2]}
     return asked
+
+
+def _environment(mode: str, epoch: int) -> dict[str, str]:
+    """Return what the process has for an environment besides that of every program.
+
+    Scriptlets have theirs from there: without a TMPDIR, whose folder is not in the tree, and
+    without proxies, which may have passwords; only what fetches gets these.
+    """
+    return {
+        **NO_BYTECODE, **({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {}),
+        **(of_connections() if mode in ("resolve", "fetch") else {}),
+    }
 
 
 @contextmanager

@@ -24,6 +24,7 @@ ROOT, _TABLE = "installer", "table.json"
 CODE = (
     "builder/root/pre.py", "builder/root/installer.py", "builder/root/one_script.py",
     "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/tree", "host/run.py",
+    "host/variables.py", "host/clean_room.py",
 )
 
 

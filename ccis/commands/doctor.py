@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ccis import output
 from host.errors import HostError
-from host.places import cache_folder
+from host.places import store_folder
 
 if TYPE_CHECKING:
     from ccis.doctor.registry import Outcome
@@ -36,7 +35,7 @@ def doctor(
     """
     from ccis.doctor.registry import Host, examine
 
-    store = Path(os.environ.get("CCIS_STORE") or cache_folder() / "store")
+    store = store_folder()
     outcomes = []
     for outcome in examine(Host(store, out, thorough)):
         outcomes.append(outcome)

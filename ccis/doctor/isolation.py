@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 
 from ccis.doctor.registry import Host, LackError, check
+from host.folders import own_folder
 from host.run import run
+from host.scratch import guarded_folder
 
 _CONTAINER = "in a container, add --privileged, or --cap-add SYS_ADMIN and its devices"
 
@@ -54,9 +55,8 @@ def loop_devices(_: Host) -> str:
        remedy="put the store (CCIS_STORE) on ext4, xfs, btrfs or tmpfs, and not on an overlay")
 def overlayfs(host: Host) -> str:
     """Change an owner in an overlay in the store's folder: only metadata may be copied."""
-    host.store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".doctor-", dir=host.store) as name:
-        folder = Path(name)
+    own_folder(host.store)
+    with guarded_folder(own_folder(host.store / "staging")) as folder:
         lower, upper, work, view = (folder / part for part in ("lower", "upper", "work", "view"))
         for part in (lower, upper, work, view):
             part.mkdir()

@@ -21,7 +21,7 @@ from typing import Any
 from host import block
 from host.errors import HostError
 from host.kvm import EMULATORS, kvm_works
-from host.run import guarded, kill_group
+from host.run import environment, guarded, kill_group
 from specs.model import Firmware
 from validate.artefact import ArtefactFacts
 from validate.boot.console import Console
@@ -167,7 +167,7 @@ def _start(argv: Sequence[str], control: socket.socket) -> subprocess.Popen[byte
     log.debug("+ %s", shlex.join(words))
     process = subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True, pass_fds=[control.fileno()],
+        start_new_session=True, pass_fds=[control.fileno()], env=environment(),
     )
     with suppress(subprocess.TimeoutExpired):
         process.wait(1.0)

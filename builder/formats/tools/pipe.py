@@ -21,9 +21,6 @@ log = logging.getLogger("ccis.run")
 
 _PIECE_BYTES = 1 << 20
 
-# Options that a person may have set for their own shell must not shape an artefact.
-_NO_OPTIONS = dict.fromkeys(("TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "PIGZ", "GZIP"), "")
-
 
 @dataclass(frozen=True)
 class _Running:
@@ -105,7 +102,7 @@ def _started(argv: Sequence[str], stdin: int, stdout: int) -> Iterator[_Running]
     """Start a program for the block; whatever ends the block early kills it."""
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     process = subprocess.Popen(
-        guarded(argv), env=environment(_NO_OPTIONS), start_new_session=True,
+        guarded(argv), env=environment(), start_new_session=True,
         stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
     )
     reader = threading.Thread(target=_read_errors, args=(process, tail), daemon=True)
