@@ -26,9 +26,11 @@ from builder.root.packages_on_top import install_on_top
 from builder.root.pre import ROOT
 from builder.steps import digest_of
 from builder.store import Store
+from builder.tree.bounds import check_depth
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
-from host.mounts import overlay
+from host.beneath.root import Root
+from host.mounts import overlay, read_only_overlay
 from host.progress import Progress
 from images import catalogue
 
@@ -51,7 +53,7 @@ def fill_pre_install(plan: Plan, store: Store, folder: Path, progress: Progress)
     root.mkdir()
     with store.staging() as scratch:
         scripts.run_pre_install(root, _setting(plan, scratch, folder, None, progress))
-    canonical.settle(root, plan.epoch, started_s)
+    canonical.settle(root, plan.epoch, started_s, "%pre-install")
 
 
 def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) -> None:
@@ -62,16 +64,17 @@ def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) ->
     """
     root, started_s = folder / LAYER, time.time()
     root.mkdir()
-    initramfs.suppress(root)
+    tree = Tree(root, Sandbox(root, plan.epoch))
+    initramfs.suppress(tree)
     machine_id = digest_of([choice.as_dnf_says() for choice in plan.choices])[:32]
-    (root / "etc/machine-id").write_text(f"{machine_id}\n", encoding="ascii")
+    tree.write("/etc/machine-id", f"{machine_id}\n")
     progress.start("packages", total=len(plan.choices), unit="packages")
     problems = packages.install(plan.request, plan.choices, root, store, plan.epoch, progress)
     for problem in problems:
         progress.say(f"packages: {problem}")
-    initramfs.allow(root)
-    labels.relabel(Tree(root, Sandbox(root, plan.epoch)))
-    canonical.settle(root, plan.epoch, started_s)
+    initramfs.allow(tree)
+    labels.relabel(tree)
+    canonical.settle(root, plan.epoch, started_s, "packages")
 
 
 def fill_layer(
@@ -100,7 +103,9 @@ def fill_layer(
                 _action(plan, name, lower, progress)(tree)
             if name == "seal":
                 installed.note(tree, plan.options.release.rpm_database, scratch, folder)
-    canonical.settle(upper, plan.epoch, started_s)
+    if canonical.settle(upper, plan.epoch, started_s, name):
+        with store.staging() as scratch, read_only_overlay([upper, *lower], scratch) as view:
+            check_depth(Root(view), name)
 
 
 def check_drivers(plan: Plan, view: Path) -> None:

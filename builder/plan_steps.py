@@ -22,6 +22,7 @@ from specs.model import Rule
 
 _PROGRAMS = ("host/run.py", "host/variables.py")
 _SANDBOX = ("builder/tree", "builder/root/canonical.py", "builder/root/databases.py",
+            "builder/root/sqlite_worker.py", "host/beneath", "host/jail.py", "host/sparse.py",
             "host/clean_room.py", *_PROGRAMS)
 _READING = tuple(f"builder/kickstart/{name}" for name in (
     "commands", "storage", "dialects.py", "model.py", "options.py", "parser.py", "read.py",

@@ -46,3 +46,15 @@ def _extents(descriptor: int, size_bytes: int) -> Iterator[tuple[int, int, bool]
         hole = min(os.lseek(descriptor, data, os.SEEK_HOLE), size_bytes)
         yield data, hole, True
         at = hole
+
+
+def copy_content(source: int, target: int) -> None:
+    """Copy a regular file's content to a new, empty one, both by descriptor; holes stay holes.
+
+    Long stretches of zeros become holes, too. Raises OSError.
+    """
+    size_bytes = os.fstat(source).st_size
+    for offset, piece, is_data in pieces(source, size_bytes):
+        if is_data and piece != _ZEROS[:len(piece)]:
+            os.pwrite(target, piece, offset)
+    os.ftruncate(target, size_bytes)

@@ -1,12 +1,13 @@
-"""What a path pattern of a spec matches: in a listing (validator) and in a folder (builder)."""
+"""What a path pattern of a spec matches: in a listing (validator) and in a tree (builder)."""
 
 from __future__ import annotations
 
-import os
+import errno
 import re
-from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+
+from host.beneath.root import Root
+from host.beneath.walk import NOT_THERE, look, walk
 
 _FOLDERS = "(?:/[^/]+)"
 _END = r"(?=/|\Z)"
@@ -54,33 +55,20 @@ def is_pattern(path: str) -> bool:
     return fixed_prefix(path) != path
 
 
-def find(root: Path, pattern: str) -> list[Path]:
-    """Return what matches under the folder `root`, deepest last, without following any link."""
+def find(root: Root, pattern: str) -> list[str]:
+    """Return the paths that match in a tree, a folder before what is in it; no link is followed."""
     matches = compiled(pattern)
     start = fixed_prefix(pattern)
-    if start == pattern:
-        place = root / pattern.lstrip("/")
-        return [place] if os.path.lexists(place) and _real(root, place.parent) else []
-    folder = root / start.rpartition("/")[0].lstrip("/")
-    if not folder.is_dir() or not _real(root, folder):
-        return []
-    found = (path for path in _below(folder) if matches.match(f"/{path.relative_to(root)}"))
-    return sorted(found)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        for name in [*folders, *names]:
-            yield Path(parent, name)
-
-
-def _real(root: Path, folder: Path) -> bool:
-    """Tell whether the way from `root` to `folder` has no symbolic link, so can't leave it."""
-    while folder != root:
-        if folder.is_symlink():
-            return False
-        folder = folder.parent
-    return True
+    above, _, name = start.rpartition("/")
+    try:
+        with root.folder(above or "/", links=False) as folder:
+            if start == pattern:
+                return [pattern] if look(folder, name) else []
+            return [found.path for found in walk(folder, above) if matches.match(found.path)]
+    except OSError as error:
+        if error.errno in (*NOT_THERE, errno.ELOOP):
+            return []
+        raise
 
 
 def _part(part: str, pattern: str) -> str:

@@ -10,8 +10,8 @@ from typing import BinaryIO, Literal
 
 from host import block
 from host.errors import HostError, InputError, ProgramError, from_os_error
+from host.jail import bounded, need
 from host.run import Completed, run
-from validate.programs import bounded, need
 from validate.qcow2 import MAGIC, Header, read_header
 
 _CHECK_S = 600

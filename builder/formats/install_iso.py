@@ -14,6 +14,7 @@ and inst.stage2= names a mirror.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ from builder.formats.tools import (
     repository,
     tree_kernel,
 )
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.errors import InputError
 from host.progress import Progress
 
@@ -37,7 +40,8 @@ title = "installation medium: packages, groups, kickstart and kernel on an ISO i
 source = TREE
 uses = (*NAMING, *CONTENT)
 
-_KEYS = "etc/pki/rpm-gpg"
+_KEYS = "/etc/pki/rpm-gpg"
+_KEY = re.compile(r"RPM-GPG-KEY-[A-Za-z0-9_.+-]+")
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
@@ -48,11 +52,12 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
     if not about.packages or not about.kickstart:
         raise InputError("an installation medium needs packages and a kickstart",
                          where=about.image, remedy="build it from a kickstart with %packages")
-    kernel = tree_kernel.of(source, about.epoch)
     label = iso.label(about)
     packages = {f"Packages/{file.name[0].lower()}/{file.name}": file for file in about.packages}
+    tree = Tree(source, Sandbox(source, about.epoch))
     with tempfile.TemporaryDirectory(dir=folder) as name_of_scratch:
         scratch = Path(name_of_scratch)
+        kernel = tree_kernel.of(tree, scratch)
         loader = iso_loader.prepare(
             source, about.arch, _menu(about, label, kernel), label, about.epoch,
             scratch / "loader")
@@ -64,7 +69,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
         content = {
             **packages, "repodata": repodata,
             iso_loader.KERNEL: kernel.image, iso_loader.INITRAMFS: kernel.initramfs,
-            **{key.name: key for key in sorted((source / _KEYS).glob("RPM-GPG-KEY-*"))},
+            **_keys(tree, scratch / "keys"),
         }
         content |= _described(about, content, scratch)
         iso.write(folder / "install.iso", content, label, about.epoch, loader, scratch / "iso")
@@ -73,6 +78,14 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
 def identity() -> Mapping[str, str]:
     """Return the versions of what indexes and writes."""
     return {"iso": iso.version(), "fat": fat.version(), "repodata": repository.version()}
+
+
+def _keys(tree: Tree, scratch: Path) -> dict[str, Path]:
+    """Return copies of the tree's keys by their names."""
+    scratch.mkdir()
+    return {name: tree.take(f"{_KEYS}/{name}", scratch / name)
+            for name in tree.names(_KEYS)
+            if _KEY.fullmatch(name) and tree.files.is_file(f"{_KEYS}/{name}")}
 
 
 def _menu(about: About, label: str, kernel: tree_kernel.Kernel) -> iso_loader.Menu:

@@ -87,9 +87,8 @@ def _add_kernel_arguments(tree: Tree, arguments: list[str], where: str) -> None:
     if tree.exists("/etc/kernel/cmdline"):
         tree.write("/etc/kernel/cmdline",
                    _with(tree.read("/etc/kernel/cmdline").strip(), arguments) + "\n")
-    entries = tree.path(_ENTRIES)
-    for entry in sorted(entries.glob("*.conf")) if entries.is_dir() else []:
-        _edit_lines(tree, f"{_ENTRIES}/{entry.name}", r"options ", arguments)
+    for entry in tree.names(_ENTRIES, "*.conf"):
+        _edit_lines(tree, f"{_ENTRIES}/{entry}", r"options ", arguments)
     _edit_lines(tree, _MENU, r"[ \t]*linux(?:16|efi)?[ \t]+\S+", arguments)
 
 

@@ -33,6 +33,8 @@ __all__ = ["BIOS_FILES", "disk_in_sight", "install", "kernel_options", "probe_sc
 
 BIOS_MODULES = Path("/usr/lib/grub/i386-pc")
 BIOS_FILES = "/boot/grub2/i386-pc"
+_ENTRIES = "/boot/loader/entries"
+_EFI = "/boot/efi/EFI"
 
 
 def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
@@ -86,7 +88,7 @@ def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
         _point_entries_at(tree, layout, kernel_options(layout, appended))
         with disk_in_sight(tree, layout) as sighted:
             sighted.run("grub2-mkconfig", "-o", "/boot/grub2/grub.cfg")
-        if tree.path(str(BIOS_MODULES)).is_dir():
+        if tree.files.is_folder(str(BIOS_MODULES)):
             _make_bios_files(tree, layout, command.where)
     except ProgramError as error:
         raise HostError(f"{error.argv[0]} failed in the tree", why=error.why) from error
@@ -128,12 +130,11 @@ def _point_entries_at(tree: Tree, layout: Layout, options: str) -> None:
     """
     _, grub = boot_place(layout)
     top = grub.removesuffix("/grub2")
-    folder = tree.path("/boot/loader/entries")
-    for entry in sorted(folder.glob("*.conf")) if folder.is_dir() else []:
-        text = entry.read_text(encoding="utf-8")
+    for entry in tree.names(_ENTRIES, "*.conf"):
+        text = tree.read(f"{_ENTRIES}/{entry}")
         text = re.sub(r"(?m)^options .*$", lambda _: f"options {options}", text)
         text = re.sub(r"(?m)^(linux|initrd)(\s+)(?:/\S*)?/([^/\s]+)", rf"\1\2{top}/\3", text)
-        entry.write_text(text, encoding="utf-8")
+        tree.write(f"{_ENTRIES}/{entry}", text)
 
 
 def _make_bios_files(tree: Tree, layout: Layout, where: str) -> None:
@@ -175,11 +176,12 @@ def _takes_bios(layout: Layout) -> bool:
 def _write_uefi_stubs(tree: Tree, layout: Layout) -> None:
     """Beside every grubx64.efi, write the few lines that lead to the one menu in /boot/grub2."""
     place, folder = boot_place(layout)
-    efi = tree.path("/boot/efi/EFI")
-    for image in sorted(efi.glob("*/grub*.efi")) if efi.is_dir() else []:
-        image.with_name("grub.cfg").write_text(
-            f"search --no-floppy --fs-uuid --set=dev {place.fs_uuid}\n"
-            f"set prefix=($dev){folder}\n"
-            "export $prefix\n"
-            "configfile $prefix/grub.cfg\n", encoding="utf-8",
-        )
+    for vendor in tree.names(_EFI):
+        if tree.names(f"{_EFI}/{vendor}", "grub*.efi"):
+            tree.write(
+                f"{_EFI}/{vendor}/grub.cfg",
+                f"search --no-floppy --fs-uuid --set=dev {place.fs_uuid}\n"
+                f"set prefix=($dev){folder}\n"
+                "export $prefix\n"
+                "configfile $prefix/grub.cfg\n",
+            )

@@ -10,22 +10,27 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.root.databases import DNF_HISTORY, RPM_DATABASES, settle_dnf_history, settle_rpm
+from builder.tree.bounds import check_path
+from builder.tree.tree import named
+from host.beneath.root import Root
+from host.beneath.walk import Found
 
 _DAY_S = 86400
-_SHADOW = ("etc/shadow", "etc/shadow-")
+_SHADOW = ("/etc/shadow", "/etc/shadow-")
 _LAST_CHANGE, _SHADOW_FIELDS = 2, 9
 # ldconfig's notes on inodes and times of the build host's file system (elf/cache.c of glibc,
 # "aux cache"): they would be wrong in the image at once, and ldconfig makes them anew.
-_HOST_NOTES = ("var/cache/ldconfig/aux-cache",)
+_HOST_NOTES = ("/var/cache/ldconfig/aux-cache",)
 # An upper file with this attribute has the owner, mode and labels only; its content is below
 # (Documentation/filesystems/overlayfs.rst, "Metadata only copy up").
 _METADATA_ONLY = "trusted.overlay.metacopy"
+# A folder with this one shows what a layer below has under another name ("redirect_dir", ibid.).
+_MOVED = "trusted.overlay.redirect"
 
 
 @dataclass(frozen=True)
@@ -57,77 +62,73 @@ class Hour:
         return self.epoch // _DAY_S if made_now else day
 
 
-def settle(layer: Path, epoch: int, started_s: float) -> None:
+def settle(layer: Path, epoch: int, started_s: float, step: str) -> bool:
     """Make a full layer follow from its inputs alone.
 
     layer: a folder, or the upper folder of an overlay that is no longer mounted. started_s: when
-    its filling began, by the host's clock. Raises OSError.
+    its filling began, by the host's clock. step: what filled it, for errors.
+    Returns whether it says of folders that they were moved here from a layer below, so that what
+    is in them is not in sight. Raises InputError for what no image can have, OSError.
     """
-    hour = Hour(epoch, started_s, time.time())
-    for name in _HOST_NOTES:
-        if own(layer / name):
-            (layer / name).unlink()
-    for name in _SHADOW:
-        if own(layer / name):
-            _settle_shadow(layer / name, hour)
-    for name in RPM_DATABASES:
-        if own(layer / name):
-            settle_rpm(layer / name)
-    if own(layer / DNF_HISTORY):
-        settle_dnf_history(layer / DNF_HISTORY, epoch)
-    settle_times(layer, hour)
+    hour, root = Hour(epoch, started_s, time.time()), Root(layer)
+    with named(f"the layer of {step}"):
+        for name in _HOST_NOTES:
+            if own(root, name):
+                root.remove(name)
+        for name in _SHADOW:
+            if own(root, name):
+                _settle_shadow(root, name, hour)
+        for name in RPM_DATABASES:
+            if own(root, name):
+                settle_rpm(root, name)
+        if own(root, DNF_HISTORY):
+            settle_dnf_history(root, DNF_HISTORY, epoch)
+        return settle_times(root, hour, step)
 
 
-def own(path: Path) -> bool:
+def own(root: Root, inside: str) -> bool:
     """Say whether a layer has a file of its own there, content and all."""
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return False
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return _METADATA_ONLY not in os.listxattr(path, follow_symlinks=False)
+    return root.is_file(inside, follow=False) and root.attribute(inside, _METADATA_ONLY) is None
 
 
-def settle_times(layer: Path, hour: Hour) -> None:
-    """Settle the time of every file, folder and link of a layer, the top folder's included."""
-    _settle_time(layer, layer.lstat(), hour)
-    waiting = [os.fspath(layer)]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                _settle_time(entry.path, entry.stat(follow_symlinks=False), hour)
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
+def settle_times(root: Root, hour: Hour, step: str) -> bool:
+    """Settle the time of every file, folder and link of a layer, the top folder's included.
+
+    Returns whether a folder was moved here from a layer below.
+    """
+    moved = False
+    with root.folder() as top:
+        _settle_time(Found("/", ".", top, os.fstat(top)), hour)
+    for found in root.walk():
+        check_path(found.path, step)
+        _settle_time(found, hour)
+        moved = moved or (found.is_folder and _MOVED in found.attributes())
+    return moved
 
 
-def _settle_time(path: str | Path, status: os.stat_result, hour: Hour) -> None:
-    settled = hour.settled(status.st_mtime_ns)
-    if settled == status.st_mtime_ns:
+def _settle_time(found: Found, hour: Hour) -> None:
+    settled = hour.settled(found.status.st_mtime_ns)
+    if settled == found.status.st_mtime_ns:
         return
     try:
-        os.utime(path, ns=(settled, settled), follow_symlinks=False)
+        found.set_time(settled)
     except PermissionError as error:
         if error.errno != errno.EPERM:  # EPERM: a script made it immutable (chattr(1))
             raise
 
 
-def _settle_shadow(path: Path, hour: Hour) -> None:
+def _settle_shadow(root: Root, inside: str, hour: Hour) -> None:
     """Have the day of a password's last change follow from the epoch.
 
     shadow-utils and systemd-sysusers take it from SOURCE_DATE_EPOCH by themselves; PAM (passwd,
     chpasswd) takes the clock's.
     """
-    lines = []
-    for line in path.read_bytes().splitlines(keepends=True):
+    before, lines = root.read(inside), []
+    for line in before.splitlines(keepends=True):
         fields = line.split(b":")
         if len(fields) == _SHADOW_FIELDS:
             with contextlib.suppress(ValueError):
                 fields[_LAST_CHANGE] = b"%d" % hour.settled_day(int(fields[_LAST_CHANGE]))
         lines.append(b":".join(fields))
-    _put(path, b"".join(lines))
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file's content anew if it changed; owner, mode and label stay."""
-    if path.read_bytes() != content:
-        path.write_bytes(content)
+    if (after := b"".join(lines)) != before:
+        root.write(inside, after)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 
 from builder.root.initramfs_names import names
 from builder.tree.kernels import kernels
-from builder.tree.tree import Tree
+from builder.tree.tree import Tree, named
 from host.errors import InputError
 
 
@@ -16,7 +15,7 @@ def check_drivers(tree: Tree, drivers: Mapping[str, Sequence[str]]) -> None:
 
     drivers: kernel modules by the file of the target that needs them, "a|b" where either will do.
     What counts is the finished initramfs, after a script may have made it anew.
-    Raises InputError that names target and driver, HostError when the initramfs can't be read.
+    Raises InputError that names target and driver, or an initramfs that can't be read.
     """
     if not any(drivers.values()):
         return
@@ -39,7 +38,8 @@ def initramfs_modules(tree: Tree, version: str) -> set[str]:
     if not tree.exists(path):
         raise InputError("a kernel has no initramfs", where=path,
                          remedy="keep dracut in %packages, and the file in scripts")
-    return _modules(names(tree.path(path)))
+    with named(path), tree.files.open(path, follow=True) as stream:
+        return _modules(names(stream, path))
 
 
 def builtin_modules(tree: Tree, version: str) -> set[str]:
@@ -58,5 +58,5 @@ def plain(name: str) -> str:
 
 
 def _modules(paths: Iterable[str]) -> set[str]:
-    files = [PurePath(path.strip()).name for path in paths]
+    files = (path.strip().rpartition("/")[2] for path in paths)
     return {plain(file.partition(".ko")[0]) for file in files if ".ko" in file}

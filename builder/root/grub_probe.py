@@ -84,7 +84,7 @@ def disk_in_sight(tree: Tree, layout: Layout) -> Iterator[Tree]:
             script.write_text(text, encoding="utf-8")
             script.chmod(0o755)
             inside = next((f"{place}/{name}" for place in _PLACES
-                           if tree.sandbox.has(f"{place}/{name}")), None)
+                           if tree.has(f"{place}/{name}")), None)
             if inside:
                 binds[inside] = script
         yield replace(tree, sandbox=replace(tree.sandbox, binds=binds))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from builder.disk.model import Layout
 from builder.tree.kernels import kernels
-from builder.tree.tree import Tree
+from builder.tree.tree import Tree, named
 from host.errors import HostError, InputError, ProgramError
 from host.progress import Progress
 
@@ -21,7 +20,7 @@ COMPRESSOR = "zstd -q -9 -T4"
 # host's drivers and dracut's slow default compressor; a link to /dev/null disables one of them
 # (kernel-install(8)).
 _PLUGINS = ("50-dracut.install", "51-dracut-rescue.install")
-_PLUGIN_FOLDER = "etc/kernel/install.d"
+_PLUGIN_FOLDER = "/etc/kernel/install.d"
 
 # What opens each kind of the disk's stack: its program, dracut's module, the package with the
 # program, and options for files of the tree that dracut else takes on hosts only.
@@ -34,21 +33,19 @@ _STACK: dict[str, tuple[str, str, str, list[str]]] = {
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin")
 
 
-def suppress(root: Path) -> None:
+def suppress(tree: Tree) -> None:
     """Keep the kernels' scriptlets from making an initramfs in an empty root."""
-    folder = root / _PLUGIN_FOLDER
-    folder.mkdir(parents=True)
     for plugin in _PLUGINS:
-        (folder / plugin).symlink_to("/dev/null")
+        tree.link(f"{_PLUGIN_FOLDER}/{plugin}", "/dev/null")
 
 
-def allow(root: Path) -> None:
+def allow(tree: Tree) -> None:
     """Undo suppress(): the image's own kernel updates make theirs as ever.
 
     The folders stay: by now they belong to a package.
     """
     for plugin in _PLUGINS:
-        (root / _PLUGIN_FOLDER / plugin).unlink(missing_ok=True)
+        tree.remove(f"{_PLUGIN_FOLDER}/{plugin}")
 
 
 def make(
@@ -62,7 +59,7 @@ def make(
     the disk; HostError when dracut fails.
     """
     for version in kernels(tree):
-        if not tree.sandbox.has("/usr/bin/dracut"):
+        if not tree.has("/usr/bin/dracut"):
             raise InputError("the image has a kernel and no dracut", why=f"kernel {version}",
                              remedy="add dracut and dracut-config-generic to %packages")
         progress.advance("initramfs", 0, f"kernel {version}")
@@ -70,14 +67,15 @@ def make(
                  "--tmpdir", "/run", *_disk_words(tree, layout)]
         if more := _there(tree, version, drivers):
             words += ["--add-drivers", " ".join(more)]
-        if tree.sandbox.has("/usr/bin/zstd"):
+        if tree.has("/usr/bin/zstd"):
             words += ["--compress", COMPRESSOR]
         target = f"/boot/initramfs-{version}.img"
         try:
             tree.sandbox.run([*words, target, version])
         except ProgramError as error:
             raise HostError("dracut failed", where=target, why=error.why) from error
-        tree.path(target).chmod(0o600)
+        with named(target):
+            tree.files.chmod(target, 0o600)
 
 
 def _there(tree: Tree, version: str, drivers: Sequence[str]) -> list[str]:
@@ -97,7 +95,7 @@ def _disk_words(tree: Tree, layout: Layout) -> list[str]:
     modules: list[str] = []
     for item in layout.stack:
         program, module, package, more = _STACK[item.kind]
-        if not any(tree.sandbox.has(f"{folder}/{program}") for folder in _PROGRAM_FOLDERS):
+        if not any(tree.has(f"{folder}/{program}") for folder in _PROGRAM_FOLDERS):
             raise InputError(f"the image has no {program}, which opens its disk", where=item.where,
                              remedy=f"add {package} to %packages")
         if module not in modules:

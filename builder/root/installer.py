@@ -20,12 +20,13 @@ log = logging.getLogger("ccis.script")
 
 DISK_NAMES = ("/dev/vda", "/dev/sda")
 SYSIMAGE = ("/mnt/sysimage", "/mnt/sysroot")
-_SHIMS = "opt/installer/bin"
+# Below the sandbox's own /dev: in the installer's folders a script could put a link in its way.
+_SHIMS = "/dev/.installer"
 _FOLDERS = {
     "tmp": 0o1777, "run": 0o755, "root": 0o700, "var/tmp": 0o1777, "var/log": 0o755,
     "var/lib": 0o755, "mnt/sysimage": 0o755, "mnt/sysroot": 0o755, "etc": 0o755, "usr": 0o755,
     "dev": 0o755, "proc": 0o555, "sys": 0o555, "home": 0o755, "media": 0o755, "opt": 0o755,
-    "srv": 0o755, _SHIMS: 0o755,
+    "srv": 0o755,
 }
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n",
@@ -58,9 +59,6 @@ def prepare(root: Path) -> None:
             shutil.copyfile(host, copy)
     (root / "etc/os-release").symlink_to("../usr/lib/os-release")
     (root / "etc/mtab").symlink_to("/proc/self/mounts")
-    for name, text in installer_shims().items():
-        (root / _SHIMS / name).write_text(text, encoding="utf-8")
-        (root / _SHIMS / name).chmod(0o755)
 
 
 @dataclass(frozen=True)
@@ -90,13 +88,17 @@ def environment(
     tree: what is shown at /mnt/sysimage and /mnt/sysroot, with its own /proc, /sys, /dev, /run.
     """
     binds = {"/usr": Path("/usr"), **kernel_files(scratch, size_bytes, arguments)}
-    for name in installer_shims():
+    for name, text in installer_shims().items():
+        shim = scratch / f"shim-{name}"
+        shim.write_text(text, encoding="utf-8")
+        shim.chmod(0o755)
+        binds[f"{_SHIMS}/{name}"] = shim
         for folder in REAL_FOLDERS:
             if Path(folder, name).is_file():
-                binds[f"{folder}/{name}"] = root / _SHIMS / name
+                binds[f"{folder}/{name}"] = shim
     mounts = dict.fromkeys(SYSIMAGE, tree) if tree else {}
     return Installer(root, Sandbox(
-        root, 1, binds=binds, writable=mounts, path=f"/{_SHIMS}", kept_run=True,
+        root, 1, binds=binds, writable=mounts, path=_SHIMS, kept_run=True,
         devices=dict.fromkeys(DISK_NAMES, device), guests=tuple(mounts),
         largest_file_bytes=size_bytes,
     ), mounts)

@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from builder.tree.tree import Tree
+from builder.tree.beside import TREE, run_beside
+from builder.tree.tree import Tree, named
 from host.errors import HostError, ProgramError
-from host.run import run
 
 _ATTRIBUTE, _BY_HAND = "security.selinux", "labels.json"
+# What setfiles reads beside file_contexts (selabel_file(5)). Not the *.bin: the same compiled,
+# which PCRE forbids to load from anybody who is not trusted (pcre2serialize(3)).
+_CONTEXTS = "file_contexts"
+_BESIDE = (".homedirs", ".local", ".subs", ".subs_dist")
+_CONTEXTS_BYTES = 64 << 20
+_TIMEOUT_S = 900
+_SHOWN = "/contexts"
+# To write security.*, also of what others own, and to come into folders that forbid it; where the
+# host has SELinux, to write labels that its own policy does not know (capabilities(7)).
+_RIGHTS = ("CAP_SYS_ADMIN", "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH",
+           "CAP_MAC_ADMIN")
+
 
 def relabel(tree: Tree) -> None:
     """Label the whole tree with setfiles(8); a tree without a policy is left as it is.
 
-    The host's kernel needs no SELinux: the labels are written as extended attributes.
-    Raises HostError when setfiles fails.
+    The host's kernel needs no SELinux: the labels are written as extended attributes. setfiles is
+    the host's, and reads copies of the tree's policy.
+    Raises InputError for a policy that is no file or far too large, HostError when setfiles fails.
     """
     found = re.search(r"^SELINUXTYPE=(\S+)", tree.read("/etc/selinux/config"), re.MULTILINE)
     if not found:
         return
-    contexts = tree.path(f"/etc/selinux/{found[1]}/contexts/files/file_contexts")
-    if not contexts.is_file():
-        return
-    try:
-        run(["setfiles", "-F", "-T", "0", "-r", tree.root, contexts, tree.root])
-    except ProgramError as error:
-        raise HostError("SELinux labels could not be set", where=str(contexts),
-                        why=error.why) from error
+    contexts = f"/etc/selinux/{found[1]}/contexts/files/{_CONTEXTS}"
+    with named(contexts), tempfile.TemporaryDirectory() as scratch:
+        if not tree.files.exists(contexts):
+            return
+        for ending in ("", *_BESIDE):
+            if tree.files.exists(contexts + ending):
+                tree.files.copy_out(contexts + ending, Path(scratch, _CONTEXTS + ending),
+                                    follow=True, limit_bytes=_CONTEXTS_BYTES)
+        try:
+            run_beside(
+                tree.root, ["setfiles", "-F", "-T", "0", "-r", TREE, f"{_SHOWN}/{_CONTEXTS}", TREE],
+                rights=_RIGHTS, timeout_s=_TIMEOUT_S, shown={_SHOWN: Path(scratch)})
+        except ProgramError as error:
+            raise HostError("SELinux labels could not be set", where=contexts,
+                            why=error.why) from error
 
 
 def save_set_by_hand(tree: Tree, paths: Iterable[bytes], folder: Path) -> None:
@@ -44,9 +64,10 @@ def save_set_by_hand(tree: Tree, paths: Iterable[bytes], folder: Path) -> None:
         path = os.fsdecode(os.path.normpath(raw)) if raw else ""
         if not path.startswith("/"):
             continue
-        file = tree.path(str(Path(path).parent)) / Path(path).name
-        with contextlib.suppress(OSError):
-            found[path] = os.getxattr(file, _ATTRIBUTE, follow_symlinks=False).decode()
+        with named(path):
+            label = tree.files.attribute(path, _ATTRIBUTE)
+        if label is not None:
+            found[path] = os.fsdecode(label)
     if found:
         (folder / _BY_HAND).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
@@ -57,6 +78,6 @@ def restore_set_by_hand(tree: Tree, folder: Path) -> None:
     if not record.is_file():
         return
     for path, label in json.loads(record.read_text(encoding="utf-8")).items():
-        file = tree.path(str(Path(path).parent)) / Path(path).name
-        with contextlib.suppress(FileNotFoundError):
-            os.setxattr(file, _ATTRIBUTE, label.encode(), follow_symlinks=False)
+        with named(path):
+            if tree.files.exists(path, follow=False):
+                tree.files.set_attribute(path, _ATTRIBUTE, os.fsencode(label))

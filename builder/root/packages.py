@@ -17,7 +17,9 @@ from builder.root.repositories import Snapshot
 from builder.root.request import Request
 from builder.root.signatures import verify_signatures
 from builder.store import Store
-from builder.tree.sandbox import NO_BYTECODE, isolation
+from builder.tree.sandbox import NO_BYTECODE, Sandbox, isolation
+from builder.tree.tree import Tree
+from host.beneath.root import Root
 from host.errors import HostError
 from host.progress import Progress
 from host.run import run
@@ -32,6 +34,7 @@ __all__ = [
 
 _TIMEOUT_S = 3600
 _HOME = "/run/home"
+_CONFIGURATION = "/etc/dnf/dnf.conf"
 _PROJECT = Path(__file__).parents[2]
 
 
@@ -113,30 +116,26 @@ def install(
     """
     files = rpm_files(request, choices, store, progress)
     verify_signatures(files, request.key)
-    for folder, mode in (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755)):
-        (root / folder).mkdir()
-        (root / folder).chmod(mode)
+    for folder, mode in (("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755)):
+        Root(root).make_folder(folder, mode)
     answer = ask_dnf(
         "install", request, store, progress=progress, root=root, epoch=epoch,
         expected=[choice.as_dnf_says() for choice in choices],
     )
-    _write_beside(request, root)
+    _write_beside(request, Tree(root, Sandbox(root, epoch)))
     return [str(problem) for problem in answer["problems"]]
 
 
-def _write_beside(request: Request, root: Path) -> None:
+def _write_beside(request: Request, tree: Tree) -> None:
     """Write what Anaconda leaves besides the packages: `repo --install`, --multilib.
 
     Source: payload/dnf/installation.py, WriteRepositoriesTask and UpdateDNFConfigurationTask.
     """
     for path, text in request.files.items():
-        target = root / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    configuration = root / "etc/dnf/dnf.conf"
-    if request.kickstart.packages.multilib and configuration.is_file():
-        text = configuration.read_text(encoding="utf-8").rstrip("\n")
-        configuration.write_text(f"{text}\nmultilib_policy=all\n", encoding="utf-8")
+        tree.write(path, text)
+    if request.kickstart.packages.multilib and tree.exists(_CONFIGURATION):
+        text = tree.read(_CONFIGURATION).rstrip("\n")
+        tree.write(_CONFIGURATION, f"{text}\nmultilib_policy=all\n")
 
 
 def rpm_files(

@@ -16,6 +16,8 @@ from builder.secret_digests import of_scripts
 from builder.steps import code_digest, digest_of
 from builder.store import Store
 from builder.store_key import store_key
+from builder.tree.bounds import check_depth
+from host.beneath.root import Root
 from host.errors import InputError
 from host.progress import Progress
 from host.run import run
@@ -23,8 +25,8 @@ from host.run import run
 ROOT, _TABLE = "installer", "table.json"
 CODE = (
     "builder/root/pre.py", "builder/root/installer.py", "builder/root/one_script.py",
-    "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/tree", "host/run.py",
-    "host/variables.py", "host/clean_room.py",
+    "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/tree", "host/beneath",
+    "host/run.py", "host/sparse.py", "host/variables.py", "host/clean_room.py",
 )
 
 
@@ -66,6 +68,7 @@ def run_pre(
                 for script in scripts:
                     run_script(found.sandbox, script, found.place, progress_say(progress),
                                timeout_s)
+            check_depth(Root(root), "%pre")
             text = "\n".join(script.text for script in scripts)
             table = read_table(disk, text)
         if table:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from builder.disk.layout import Layout
@@ -17,12 +17,17 @@ from builder.root.installer import DISK_NAMES, Installer
 from builder.root.one_script import TIMEOUT_S, progress_say, run_onerror, run_script
 from builder.root.pre import ROOT
 from builder.root.tree_shims import CHCON_RECORD, REAL, shims
-from builder.tree.tree import Tree
+from builder.tree.bounds import check_depth
+from builder.tree.tree import Tree, resolve_inside
+from host.beneath.copy import copy_tree
+from host.beneath.root import Root
 from host.errors import CcisError
 from host.progress import Progress
 
 # Without it, systemctl would look for a running systemd (systemctl(1), "SYSTEMD_OFFLINE").
 ENVIRONMENT = {"SYSTEMD_OFFLINE": "1"}
+_RECORD, _RECORD_BYTES = "chcon", 64 << 20
+_PROGRAM_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,15 @@ def run_post(tree: Tree, setting: Setting) -> None:
             def run(script: Script) -> None:
                 _say_start(setting, script)
                 if script.in_chroot:
-                    run_script(inside.sandbox, script, inside.path, _say(setting),
-                               setting.timeout_s)
+                    run_script(inside.sandbox, script, partial(resolve_inside, inside.root),
+                               _say(setting), setting.timeout_s)
                 else:
                     run_script(beside.sandbox, script, beside.place, _say(setting),
                                setting.timeout_s)
 
             _all(scripts, run, setting, beside)
-            record = setting.scratch / "chcon"
-            labels.save_set_by_hand(
-                inside, record.read_bytes().split(b"\0"), setting.results)
+            paths = Root(setting.scratch).read(f"/{_RECORD}", _RECORD_BYTES).split(b"\0")
+            labels.save_set_by_hand(inside, paths, setting.results)
     save_changes(disk, setting.results, scripts[-1].where)
 
 
@@ -89,9 +93,11 @@ def run_pre_install(root: Path, setting: Setting) -> None:
 
         scripts = setting.kickstart.scripts_of("%pre-install")
         _all(scripts, run, setting, found)
-    for folder in ("dev", "proc", "sys", "run"):  # mount points that bubblewrap made
-        if (root / folder).is_dir() and not any((root / folder).iterdir()):
-            (root / folder).rmdir()
+    check_depth(Root(setting.results / ROOT), "%pre-install")
+    made = Root(root)
+    for folder in ("/dev", "/proc", "/sys", "/run"):  # mount points that bubblewrap made
+        if made.is_folder(folder, follow=False) and not made.names(folder):
+            made.remove(folder)
     save_changes(disk, setting.results, scripts[-1].where)
 
 
@@ -123,7 +129,7 @@ def _installer(
     """Make the installer's environment from what %pre left; the store's copy stays as it is."""
     own = root or setting.scratch / "installer"
     if setting.before:
-        shutil.copytree(setting.before, own, symlinks=True)
+        copy_tree(Root(setting.before), own)
     else:
         own.mkdir()
         installer.prepare(own)
@@ -139,7 +145,7 @@ def _inside(tree: Tree, setting: Setting, device: Path) -> Iterator[Tree]:
     files = setting.scratch / "tree-files"
     files.mkdir()
     binds = installer.kernel_files(files, setting.layout.disk_size_bytes, setting.arguments)
-    record = setting.scratch / "chcon"
+    record = setting.scratch / _RECORD
     record.touch()
     with disk_in_sight(tree, setting.layout) as sighted:
         for place, text in shims(sighted, bios_script(setting.layout)).items():
@@ -147,7 +153,8 @@ def _inside(tree: Tree, setting: Setting, device: Path) -> Iterator[Tree]:
             shim.write_text(text, encoding="utf-8")
             shim.chmod(0o755)
             real = files / f"real-{Path(place).name}"
-            shutil.copy(sighted.path(place), real)
+            sighted.files.copy_out(place, real, follow=True, limit_bytes=_PROGRAM_BYTES)
+            real.chmod(0o755)
             binds |= {f"{REAL}/{Path(place).name}": real, place: shim}
         sandbox = replace(
             sighted.sandbox, binds={**sighted.sandbox.binds, **binds},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from builder.tree.tree import Tree
+from builder.tree.tree import Tree, named
 from host.errors import InputError
 from specs.globs import find
 from specs.kinds.paths import Absent, EmptyFile, FileContent
@@ -20,8 +20,10 @@ def seal(tree: Tree, rules: Sequence[Rule]) -> None:
         check = rule.check
         if isinstance(check, Absent):
             for pattern in check.paths:
-                for match in reversed(find(tree.root, pattern)):
-                    tree.remove(f"/{match.relative_to(tree.root)}")
+                with named(pattern):
+                    matches = find(tree.files, pattern)
+                for match in reversed(matches):
+                    tree.remove(match)
         elif isinstance(check, EmptyFile):
             for path in check.paths:
                 tree.write(path, "")

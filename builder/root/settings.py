@@ -15,7 +15,7 @@ def configure(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     Raises InputError, with the command's file and line, for what the tree can't fulfil.
     """
     for mountpoint in layout.mountpoints:
-        tree.path(mountpoint).mkdir(parents=True, exist_ok=True)
+        tree.make_folder(mountpoint)
     tree.write("/etc/fstab", fstab(layout))
     if (text := crypttab(layout)) is not None:
         tree.write("/etc/crypttab", text, mode=0o600)

@@ -141,11 +141,7 @@ def shims(tree: Tree, make_bios_files: str) -> Mapping[str, str]:
     found = {}
     for name, text in texts.items():
         for folder in ("/usr/bin", "/usr/sbin"):
-            if tree.path(f"{folder}/{name}").is_file() and not _is_link(tree, folder):
+            # /usr/sbin may be a link to /usr/bin, where both are one
+            if tree.files.is_file(f"{folder}/{name}") and not tree.files.is_link(folder):
                 found[f"{folder}/{name}"] = text
     return found
-
-
-def _is_link(tree: Tree, folder: str) -> bool:
-    """Say whether a folder is a link to another one (/usr/sbin, where both are one)."""
-    return (tree.root / folder.lstrip("/")).is_symlink()

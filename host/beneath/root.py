@@ -22,11 +22,10 @@ from host.beneath.openat2 import LINKS_MAX, open_inside, reopen
 from host.beneath.remove import remove_at
 from host.beneath.walk import NOT_THERE, Found, kind, look, walk
 from host.errors import InputError
+from host.sparse import copy_content
 
 LIMIT_BYTES = 16 << 20
 """How much read() takes unless told otherwise: settings, menus and lists are far smaller."""
-
-_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -134,22 +133,21 @@ class Root:
         with self.open(inside, follow=follow) as stream:
             content = stream.read(limit_bytes + 1)
         if len(content) > limit_bytes:
-            raise InputError(f"{inside} is too large for what it is", where=inside,
-                             why=f"more than {limit_bytes} bytes", remedy="see what wrote it")
+            raise self._large(inside, limit_bytes)
         return content
 
-    def copy_out(self, inside: str, target: Path, *, follow: bool = False) -> None:
-        """Copy a regular file's content, holes as holes, to a new file of the host's."""
+    def copy_out(
+        self, inside: str, target: Path, *, follow: bool = False, limit_bytes: int | None = None,
+    ) -> None:
+        """Copy a regular file's content, holes as holes, to a new file of the host's.
+
+        Raises InputError, before anything is copied, when it is longer than the limit.
+        """
         with self.open(inside, follow=follow) as source, target.open("xb") as sink:
             size_bytes = os.fstat(source.fileno()).st_size
-            at = 0
-            while piece := source.read(min(_COPY_BYTES, max(size_bytes - at, 0))):
-                if piece.count(0) == len(piece):
-                    sink.seek(len(piece), os.SEEK_CUR)
-                else:
-                    sink.write(piece)
-                at += len(piece)
-            sink.truncate(at)
+            if limit_bytes is not None and size_bytes > limit_bytes:
+                raise self._large(inside, limit_bytes)
+            copy_content(source.fileno(), sink.fileno())
 
     def write(
         self, inside: str, content: bytes, mode: int | None = None, *, follow: bool = False,
@@ -157,14 +155,16 @@ class Root:
         """Put a new regular file in the place of whatever is there; folders stay and are refused.
 
         mode None keeps a regular file's mode, owner and attributes (new files: 0644, of the
-        caller). Its folder must be there. follow: at the end of a link, the file that it names is
-        replaced, not the link.
+        caller). Its folder must be there; where a regular file is replaced, the folder's times
+        stay, as if it had been written in place. follow: at the end of a link, the file that it
+        names is replaced, not the link.
         """
         with self._parent(inside, follow=follow) as (folder, name):
             before = look(folder, name)
             if before is not None and stat.S_ISDIR(before.st_mode):
                 raise self._wrong(inside, before.st_mode)
             regular = before is not None and stat.S_ISREG(before.st_mode)
+            above = os.fstat(folder)
             fresh = f".ccis-{secrets.token_hex(8)}"
             descriptor = os.open(
                 fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
@@ -178,6 +178,8 @@ class Root:
                     kept = stat.S_IMODE(before.st_mode) if before and regular else 0o644
                     os.fchmod(stream.fileno(), kept if mode is None else mode)
                 os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
+                if regular:
+                    os.utime(folder, ns=(above.st_atime_ns, above.st_mtime_ns))
             except BaseException:
                 with suppress(OSError):
                     os.unlink(fresh, dir_fd=folder)
@@ -217,6 +219,11 @@ class Root:
             if stat.S_ISLNK(os.fstat(found).st_mode):
                 raise self._wrong(inside, os.fstat(found).st_mode)
             os.chmod(f"/proc/self/fd/{found}", mode)
+
+    def chown(self, inside: str, owner: int, group: int) -> None:
+        """Change owner and group by their numbers; of a link, its own."""
+        with self.handle(inside) as found:
+            os.chown(f"/proc/self/fd/{found}", owner, group)
 
     def attribute(self, inside: str, name: str) -> bytes | None:
         """Return an extended attribute, of a link itself, None when there is none."""
@@ -274,6 +281,10 @@ class Root:
             raise
         finally:
             os.close(top)
+
+    def _large(self, inside: str, limit_bytes: int) -> InputError:
+        return InputError(f"{inside} is too large for what it is", where=str(self.top),
+                          why=f"more than {limit_bytes} bytes", remedy="see what wrote it")
 
     def _loop(self, inside: str) -> InputError:
         return InputError(f"{inside} is a loop of links", where=str(self.top),

@@ -74,10 +74,11 @@ def test_an_unknown_machine_gets_a_filter_that_allows_all() -> None:
 
 def test_suppressing_the_initramfs_leaves_no_plugin_behind(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
-    initramfs.suppress(tmp_path)
+    tree = Tree(tmp_path, Sandbox(tmp_path, 0))
+    initramfs.suppress(tree)
     plugin = tmp_path / "etc/kernel/install.d/50-dracut.install"
     assert plugin.readlink() == Path("/dev/null")
-    initramfs.allow(tmp_path)
+    initramfs.allow(tree)
     assert list((tmp_path / "etc/kernel/install.d").iterdir()) == []
 
 

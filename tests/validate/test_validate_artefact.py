@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import InputError
+from host.jail import bounded
 from host.progress import Silent
 from host.run import run
 from images.record import Artefact
@@ -25,7 +26,6 @@ from tests.validate.small_views import record_of, view_of
 from validate.artefact import inspect
 from validate.boot.run import boot
 from validate.judge import judge
-from validate.programs import bounded
 from validate.run import validate
 
 SIZE = {"kind": "artefact_virtual_size", "multiple_bytes": MIB, "max_bytes": 8 * MIB}

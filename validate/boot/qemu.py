@@ -20,6 +20,7 @@ from typing import Any
 
 from host import block
 from host.errors import HostError
+from host.jail import need
 from host.kvm import EMULATORS, kvm_works
 from host.run import environment, guarded, kill_group
 from specs.model import Firmware
@@ -27,7 +28,6 @@ from validate.artefact import ArtefactFacts
 from validate.boot.console import Console
 from validate.boot.firmware import uefi_firmware
 from validate.boot.seed import Seed
-from validate.programs import need
 
 log = logging.getLogger("ccis.boot")
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from host.errors import HostError
+from host.jail import bounded
 from host.run import run
 from validate.boot.guest import Answer
 from validate.boot.qemu import SSH_PORT, Machine
-from validate.programs import bounded
 
 _CONNECT_S = 60
 _COMMAND_S = 90

@@ -6,12 +6,14 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from builder.formats.tools import fat
 from builder.formats.tools.iso import Loader
 from builder.tree.sandbox import Sandbox
-from builder.tree.tree import Tree
+from builder.tree.tree import Tree, named
+from host.beneath.root import Root
 from host.errors import InputError
 
 KERNEL, INITRAMFS = "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"
@@ -21,6 +23,11 @@ MENU = "boot/grub2/grub.cfg"
 _BIOS_MODULES = "/usr/lib/grub/i386-pc"
 _UEFI_NAMES = {"x86_64": "x64", "aarch64": "aa64"}
 _OUT = "/run/loader"
+_EFI = "/boot/efi/EFI"
+_CORE_BYTES = 64 << 20
+# Names that come from the tree and go into the medium's list of files.
+_MODULE = re.compile(r"[A-Za-z0-9_.+-]+\.(mod|lst)")
+_VENDOR = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ def prepare(root: Path, arch: str, menu: Menu, name: str, epoch: int, scratch: P
     written. Raises InputError when the tree has no boot loader for either.
     """
     scratch.mkdir()
-    tree = Tree(root, Sandbox(root, epoch, writable={_OUT: scratch}))
+    (scratch / "out").mkdir()  # the tree's own programs write there: nothing of ours is beside
+    tree = Tree(root, Sandbox(root, epoch, writable={_OUT: scratch / "out"}))
     (scratch / "grub.cfg").write_text(menu_text(menu, name), encoding="utf-8")
     content = {MENU: scratch / "grub.cfg"}
     core, mbr = _bios(tree, scratch, content)
@@ -72,15 +80,20 @@ def _bios(tree: Tree, scratch: Path, content: dict[str, Path]) -> tuple[Path | N
 
     As lorax does it: share/templates.d/99-generic/x86.tmpl.
     """
-    modules = tree.path(_BIOS_MODULES)
-    hybrid = modules / "boot_hybrid.img"
-    if not hybrid.is_file() or not tree.exists("/usr/bin/grub2-mkimage"):
+    hybrid = f"{_BIOS_MODULES}/boot_hybrid.img"
+    if not tree.files.is_file(hybrid) or not tree.exists("/usr/bin/grub2-mkimage"):
         return None, None
     tree.run("grub2-mkimage", "-O", "i386-pc-eltorito", "-d", _BIOS_MODULES,
              "-o", f"{_OUT}/eltorito.img", "-p", "/boot/grub2", "iso9660", "biosdisk")
-    for file in (*modules.glob("*.mod"), *modules.glob("*.lst")):
-        content[f"boot/grub2/i386-pc/{file.name}"] = file
-    return scratch / "eltorito.img", hybrid
+    core, modules = scratch / "eltorito.img", scratch / "i386-pc"
+    with named("eltorito.img"):
+        Root(scratch / "out").copy_out("/eltorito.img", core, limit_bytes=_CORE_BYTES)
+    modules.mkdir()
+    for file in tree.names(_BIOS_MODULES):
+        if _MODULE.fullmatch(file):
+            content[f"boot/grub2/i386-pc/{file}"] = tree.take(
+                f"{_BIOS_MODULES}/{file}", modules / file)
+    return core, tree.take(hybrid, scratch / "boot_hybrid.img")
 
 
 def _uefi(
@@ -93,24 +106,27 @@ def _uefi(
     in both. The fallback loader stays out: shim would prefer it to GRUB.
     """
     short = _UEFI_NAMES.get(arch, "")
-    efi = tree.path("/boot/efi/EFI")
     stub = scratch / "uefi.cfg"
     stub.write_text(
         f"search --no-floppy --set=root --label '{name}'\n"
         "set prefix=($root)/boot/grub2\n"
         f"configfile ($root)/{MENU}\n", encoding="utf-8")
-    for grub in (*sorted(efi.glob(f"*/gcd{short}.efi")), *sorted(efi.glob(f"*/grub{short}.efi"))):
-        vendor = grub.parent
-        first = f"BOOT{short.upper()}.EFI"
-        shim = next((file for file in (efi / "BOOT" / first, vendor / f"shim{short}.efi")
-                     if file.is_file()), grub)
+    vendors = filter(_VENDOR.fullmatch, tree.names(_EFI))
+    for name_of_grub, vendor in product((f"gcd{short}.efi", f"grub{short}.efi"), vendors):
+        grub = f"{_EFI}/{vendor}/{name_of_grub}"
+        if not tree.files.is_file(grub):
+            continue
+        first, manager = f"BOOT{short.upper()}.EFI", f"mm{short}.efi"
+        shim = next((file for file in (f"{_EFI}/BOOT/{first}", f"{_EFI}/{vendor}/shim{short}.efi")
+                     if tree.files.is_file(file)), grub)
         files: dict[str, Path] = {
-            f"EFI/BOOT/{first}": shim, f"EFI/BOOT/grub{short}.efi": grub,
-            "EFI/BOOT/grub.cfg": stub, f"EFI/{vendor.name}/grub.cfg": stub,
+            f"EFI/BOOT/{first}": tree.take(shim, scratch / first),
+            f"EFI/BOOT/grub{short}.efi": tree.take(grub, scratch / name_of_grub),
+            "EFI/BOOT/grub.cfg": stub, f"EFI/{vendor}/grub.cfg": stub,
         }
-        manager = vendor / f"mm{short}.efi"
-        if manager.is_file():
-            files[f"EFI/BOOT/{manager.name}"] = manager
+        if tree.files.is_file(f"{_EFI}/{vendor}/{manager}"):
+            files[f"EFI/BOOT/{manager}"] = tree.take(
+                f"{_EFI}/{vendor}/{manager}", scratch / manager)
         content.update(files)
         esp = scratch / "efiboot.img"
         fat.make(esp, files, epoch, zlib.crc32(name.encode()), "EFI")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.tree.kernels import kernels
-from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from host.errors import InputError
 
@@ -24,7 +23,7 @@ _OF_A_DISK = re.compile(r"(root|rootflags|resume|rd\.(luks|lvm|md)\.[a-z]+)=")
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel and its initramfs, as files of the host, and how the tree wants it started.
+    """A kernel and its initramfs, as copies, and how the tree wants it started.
 
     arguments: of its command line, without what names a disk. timeout_s: how long a menu waits.
     """
@@ -36,32 +35,34 @@ class Kernel:
     timeout_s: int
 
 
-def of(root: Path, epoch: int) -> Kernel:
+def of(tree: Tree, scratch: Path) -> Kernel:
     """Return the newest kernel of a tree.
 
+    scratch: an empty folder for copies of its files.
     Raises InputError when the tree has none or no initramfs for it.
     """
-    tree = Tree(root, Sandbox(root, epoch))
     found = kernels(tree)
     if not found:
         raise InputError("the image has no kernel to start", remedy="add kernel to %packages")
     version = max(found, key=_numbers)
-    initramfs = tree.path(f"/boot/initramfs-{version}.img")
-    if not initramfs.is_file():
+    initramfs = f"/boot/initramfs-{version}.img"
+    if not tree.files.is_file(initramfs):
         raise InputError("the image has no initramfs", why=f"kernel {version}",
                          remedy="add dracut and dracut-config-generic to %packages")
-    timeout, arguments = tree.run("/bin/sh", "-c", _ASK).rstrip("\n").split("\n")
+    said = tree.run("/bin/sh", "-c", _ASK).rstrip("\n").split("\n")
+    timeout, arguments = ["", "", *said][-2:]  # the settings are a script and may say more
     return Kernel(
-        version, tree.path(f"/boot/vmlinuz-{version}"), initramfs,
+        version, tree.take(f"/boot/vmlinuz-{version}", scratch / "vmlinuz"),
+        tree.take(initramfs, scratch / "initrd.img"),
         [word for word in arguments.split() if not _OF_A_DISK.match(word)],
         int(timeout) if timeout.isdigit() else 5,
     )
 
 
-def modules_of_initramfs(root: Path, kernel: Kernel, epoch: int) -> set[str]:
+def modules_of_initramfs(tree: Tree, kernel: Kernel) -> set[str]:
     """Return the names of the dracut modules that an initramfs was made with."""
-    inside = f"/boot/{kernel.initramfs.name}"
-    return set(Tree(root, Sandbox(root, epoch)).run("/usr/bin/lsinitrd", "--mod", inside).split())
+    inside = f"/boot/initramfs-{kernel.version}.img"
+    return set(tree.run("/usr/bin/lsinitrd", "--mod", inside).split())
 
 
 def _numbers(version: str) -> list[tuple[int, str]]:

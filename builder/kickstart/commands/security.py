@@ -55,7 +55,7 @@ def firewall(kickstart: Kickstart, tree: Tree) -> None:
     data = commands[-1].data if commands else None
     if getattr(data, "use_system_defaults", False):
         return
-    if not tree.sandbox.has(_FIREWALL):
+    if not tree.has(_FIREWALL):
         if data is not None and data.enabled:
             raise InputError(
                 "firewall --enabled has no firewall to work with", where=commands[-1].where,
@@ -86,7 +86,7 @@ def authselect(command: Command, tree: Tree) -> None:
     words = list(command.words)
     if not words:
         return
-    if not tree.sandbox.has("/usr/bin/authselect"):
+    if not tree.has("/usr/bin/authselect"):
         if all(word.startswith("-") for word in words):
             log.warning("%s: authselect has no profile to select", command.where)
             return
@@ -105,14 +105,14 @@ def authconfig(command: Command, tree: Tree) -> None:
     (pyanaconda, ConfigureFingerprintAuthTask); anything more is an error.
     """
     tool = next((path for path in ("/usr/sbin/authconfig", "/usr/bin/authconfig")
-                 if tree.sandbox.has(path)), None)
+                 if tree.has(path)), None)
     words = [word for each in command.words for word in shlex.split(each)]
     if tool:
         _run_tool(command, tree, tool, "--update", "--nostart", *words)
         return
     text = " ".join(words).replace("--passalgo ", "--passalgo=")
     more = [word for word in text.split() if word not in _AUTH_DEFAULTS]
-    if not any(tree.sandbox.has(f"{folder}/security/pam_fprintd.so")
+    if not any(tree.has(f"{folder}/security/pam_fprintd.so")
                for folder in ("/lib", "/lib64")):
         more = [word for word in more if not word.endswith("ablefingerprint")]
     if without := [word for word in more if _AUTH_WITHOUT_EFFECT.fullmatch(word)]:

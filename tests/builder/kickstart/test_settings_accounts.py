@@ -29,7 +29,7 @@ def shadow(tree: Tree, name: str) -> str:
 def test_root_s_password(tree: Tree, line: str, field: str) -> None:
     apply(tree, line)
     assert shadow(tree, "root") == f"root:{field}::0:99999:7:::"
-    assert tree.path("/etc/shadow").stat().st_mode & 0o777 == 0
+    assert tree.files.stat("/etc/shadow").st_mode & 0o777 == 0
 
 
 @pytest.mark.parametrize(("method", "prefix"), [("YESCRYPT", "$y$j9T$"), ("SHA512", "$6$")])
@@ -64,7 +64,7 @@ def test_a_user_with_everything(tree: Tree) -> None:
     assert groups["new"] == ["4000", "vagrant"]
     assert groups["site"] == ["3000", "vagrant"]
     assert groups["wheel"] == ["10", "vagrant"]
-    home = tree.path("/srv/people/vagrant").stat()
+    home = tree.files.stat("/srv/people/vagrant")
     assert (home.st_uid, home.st_gid) == (1500, 1600)
 
 
@@ -81,7 +81,7 @@ def test_a_user_in_a_tree_without_shadow_utils(tree: Tree) -> None:
     apply(tree, "group --name=site --gid=3000\nuser --name=none --groups=site")
     assert lines_of(tree, "/etc/passwd", "none") == "none:x:1000:1000::/home/none:/bin/bash"
     assert lines_of(tree, "/etc/group", "site") == "site:x:3000:none"
-    assert tree.path("/home/none").stat().st_uid == 1000
+    assert tree.files.stat("/home/none").st_uid == 1000
     assert Path("/etc/passwd").read_bytes() == before, "the host's accounts are not touched"
 
 
@@ -93,7 +93,7 @@ def test_a_user_without_a_password_can_t_log_in_by_one(tree: Tree) -> None:
 def test_a_home_that_is_there_becomes_the_user_s(tree: Tree) -> None:
     tree.write("/home/old/file", "kept")
     apply(tree, "user --name=old --uid=1700")
-    assert tree.path("/home/old/file").stat().st_uid == 1700
+    assert tree.files.stat("/home/old/file").st_uid == 1700
     assert not tree.exists("/home/old/.bashrc")
 
 
@@ -108,8 +108,8 @@ def test_a_key_may_come_before_its_user(tree: Tree) -> None:
     assert tree.read("/home/maria/.ssh/authorized_keys") == \
         "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n"
     for name, mode in (("/home/maria/.ssh", 0o700), ("/home/maria/.ssh/authorized_keys", 0o600)):
-        assert tree.path(name).stat().st_mode & 0o777 == mode
-        assert tree.path(name).stat().st_uid == 1400
+        assert tree.files.stat(name).st_mode & 0o777 == mode
+        assert tree.files.stat(name).st_uid == 1400
 
 
 def test_nothing_else_in_shadow_changes(tree: Tree) -> None:

@@ -15,9 +15,8 @@ FOLDER = "/etc/NetworkManager/system-connections"
 
 def profiles(tree: Tree) -> dict[str, str]:
     """Return every profile by its file's name; the identities, which say nothing, are left out."""
-    folder = tree.path(FOLDER)
-    return {path.name: re.sub(r"uuid=.*\n", "", path.read_text())
-            for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    return {name: re.sub(r"uuid=.*\n", "", tree.read(f"{FOLDER}/{name}"))
+            for name in tree.names(FOLDER)}
 
 
 def test_dhcp_on_a_device(tree: Tree) -> None:
@@ -41,7 +40,7 @@ method=auto
 [proxy]
 """
     # NetworkManager ignores profiles that others may read.
-    assert tree.path(f"{FOLDER}/eth0.nmconnection").stat().st_mode & 0o777 == 0o600
+    assert tree.files.stat(f"{FOLDER}/eth0.nmconnection").st_mode & 0o777 == 0o600
 
 
 def test_a_static_address(tree: Tree) -> None:

@@ -124,7 +124,7 @@ def test_kdump_s_memory_is_a_kernel_argument(
 def test_grub_s_password(tree: Tree, line: str, begins: str) -> None:
     apply(tree, line)
     assert tree.read("/boot/grub2/user.cfg").startswith(begins)
-    assert tree.path("/boot/grub2/user.cfg").stat().st_mode & 0o777 == 0o600
+    assert tree.files.stat("/boot/grub2/user.cfg").st_mode & 0o777 == 0o600
 
 
 def test_a_certificate_goes_where_it_is_wanted(tree: Tree) -> None:

@@ -58,7 +58,7 @@ def test_the_list_of_data_sources_is_one_line_that_ds_identify_reads(tree: Tree)
     adapt(tree, Layer(data_sources=["Azure", "NoCloud", "None"]), "azure.yaml")
     place = "/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg"
     assert tree.read(place) == "datasource_list: [ Azure, NoCloud, None ]\n"
-    assert tree.path(place).stat().st_mode & 0o777 == 0o644
+    assert tree.files.stat(place).st_mode & 0o777 == 0o644
 
 
 def test_settings_of_a_data_source_are_beside_the_list(tree: Tree) -> None:

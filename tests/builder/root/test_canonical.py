@@ -12,6 +12,7 @@ import pytest
 
 from builder.root.canonical import Hour, own, settle
 from builder.root.databases import DNF_HISTORY, RPM_DATABASES, settle_rpm
+from host.beneath.root import Root
 
 EPOCH = 1_700_000_000
 DAY = 86400
@@ -26,7 +27,7 @@ def test_times_after_the_epoch_become_the_epoch_and_older_ones_keep_their_second
         (tmp_path / name).write_text(name)
     (tmp_path / "link").symlink_to("nowhere")
     os.utime(tmp_path / "old", ns=(OLD_NS, OLD_NS))
-    settle(tmp_path, EPOCH, time.time())
+    settle(tmp_path, EPOCH, time.time(), "scripts")
     found = {path.name: path.lstat().st_mtime_ns for path in (tmp_path, *tmp_path.rglob("*"))}
     assert found.pop("old") == OLD_NS // 10**9 * 10**9
     assert found.keys() == {tmp_path.name, "folder", "new", "inner", "link"}
@@ -52,7 +53,7 @@ def test_the_day_of_a_password_is_that_of_the_epoch_if_it_was_set_by_the_build(
         f"today:!:{today}:0:99999:7:::\nforced:!:0:0:99999:7:::\nempty:!::0:99999:7:::\n"
         f"earlier:!:12345:0:99999:7:::\nfuture:!:{today + 400}:0:99999:7:::\n+::x\n")
     shadow.chmod(0o000)
-    settle(tmp_path, EPOCH, time.time())
+    settle(tmp_path, EPOCH, time.time(), "scripts")
     assert shadow.read_text() == (
         f"today:!:{EPOCH // DAY}:0:99999:7:::\nforced:!:0:0:99999:7:::\nempty:!::0:99999:7:::\n"
         f"earlier:!:12345:0:99999:7:::\nfuture:!:{today + 400}:0:99999:7:::\n+::x\n")
@@ -63,7 +64,7 @@ def test_notes_on_the_build_hosts_file_system_go(tmp_path: Path) -> None:
     notes = tmp_path / "var/cache/ldconfig/aux-cache"
     notes.parent.mkdir(parents=True)
     notes.write_bytes(b"glibc-ld.so.auxcache-1.0 inodes")
-    settle(tmp_path, EPOCH, time.time())
+    settle(tmp_path, EPOCH, time.time(), "scripts")
     assert not notes.exists() and notes.parent.stat().st_mtime == EPOCH
 
 
@@ -73,7 +74,7 @@ def test_an_immutable_file_does_not_end_the_build(tmp_path: Path) -> None:
     if subprocess.run(["chattr", "+i", file], check=False, capture_output=True).returncode:
         pytest.skip("this file system or user can't have immutable files")
     try:
-        settle(tmp_path, EPOCH, time.time())
+        settle(tmp_path, EPOCH, time.time(), "scripts")
     finally:
         subprocess.run(["chattr", "-i", file], check=True)
     assert file.read_text() == "x"
@@ -83,13 +84,12 @@ def test_an_immutable_file_does_not_end_the_build(tmp_path: Path) -> None:
 def test_a_file_whose_content_is_in_a_layer_below_is_not_this_layers_own(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(bytes(10))
-    assert own(file)
+    assert own(Root(tmp_path), "/file")
     try:
         os.setxattr(file, "trusted.overlay.metacopy", b"")
     except OSError:
         pytest.skip("this file system has no trusted attributes")
-    assert not own(file)
-    assert not own(tmp_path) and not own(file / "below") and not own(tmp_path / "absent")
+    assert not any(own(Root(tmp_path), path) for path in ("/file", "/", "/file/below", "/absent"))
 
 
 def history(path: Path, clock: int, said: str) -> bytes:
@@ -105,20 +105,20 @@ def history(path: Path, clock: int, said: str) -> bytes:
     database.execute("INSERT INTO trans VALUES (2, ?, NULL, 'cut short')", (clock + 9,))
     database.execute("INSERT INTO console_output VALUES (1, 1, 1, ?)", (said,))
     database.commit()
-    settle(path.parents[3], EPOCH, time.time())
+    settle(path.parents[3], EPOCH, time.time(), "scripts")
     database.close()
     return path.read_bytes()
 
 
 def test_dnfs_history_keeps_what_was_done_and_forgets_when(tmp_path: Path) -> None:
-    one = history(tmp_path / "1" / DNF_HISTORY, 1_800_000_000, "pid 4711")
-    two = history(tmp_path / "2" / DNF_HISTORY, 1_900_000_000, "pid 8")
+    one = history(tmp_path / "1" / DNF_HISTORY.lstrip("/"), 1_800_000_000, "pid 4711")
+    two = history(tmp_path / "2" / DNF_HISTORY.lstrip("/"), 1_900_000_000, "pid 8")
     assert one == two
-    database = sqlite3.connect(tmp_path / "1" / DNF_HISTORY)
+    database = sqlite3.connect(tmp_path / "1" / DNF_HISTORY.lstrip("/"))
     assert database.execute("SELECT * FROM trans").fetchall() == [
         (1, EPOCH, EPOCH, "install"), (2, EPOCH, None, "cut short")]
     assert database.execute("SELECT * FROM console_output").fetchall() == []
-    assert {path.name for path in (tmp_path / "1" / DNF_HISTORY).parent.iterdir()} == {
+    assert {path.name for path in (tmp_path / "1" / DNF_HISTORY.lstrip("/")).parent.iterdir()} == {
         "history.sqlite"}
 
 
@@ -137,7 +137,7 @@ def packages(path: Path, detours: int) -> bytes:
         database.execute("INSERT INTO Name VALUES (?, ?)", (f"package{number}", number))
     database.commit()
     database.close()
-    settle_rpm(path)
+    settle_rpm(Root(path.parent), f"/{path.name}")
     return path.read_bytes()
 
 
@@ -154,9 +154,9 @@ def test_rpms_database_does_not_tell_how_often_it_was_written(tmp_path: Path) ->
 
 
 def test_what_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / RPM_DATABASES[0]
+    path = tmp_path / RPM_DATABASES[0].lstrip("/")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"not a database at all, said the script that wrote it\n" * 100)
     before = path.read_bytes()
-    settle(tmp_path, EPOCH, time.time())
+    settle(tmp_path, EPOCH, time.time(), "scripts")
     assert path.read_bytes() == before
