@@ -7,16 +7,17 @@ not the file but the one key that was found and checked, in one armoured block.
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.errors import InputError
+from host.errors import HostError, InputError
 from host.run import run
 
-_GPG = ("gpg", "--no-options", "--batch", "--no-tty", "--no-autostart", "--quiet",
-        "--no-auto-check-trustdb")
+_GPG = ("gpg", "--no-options", "--batch", "--no-tty", "--no-autostart", "--quiet", "--no-keyring")
 # doc/DETAILS of GnuPG, field 2 of pub and sub: why a key is not to be used.
 _UNFIT = {"r": "has been revoked", "e": "has expired", "d": "is disabled", "i": "is not valid"}
 
@@ -47,7 +48,8 @@ def only_key(
 
     fingerprint: of the primary key that it must be; None: whichever it is. trusted: who says so.
     Raises InputError, with `where`, when there is none or more than one, when it is a secret key,
-    when it has expired or been revoked, and when it is another than the fingerprint's.
+    when it has expired or been revoked, and when it is another than the fingerprint's; HostError
+    when this host can't tell.
     """
     with tempfile.TemporaryDirectory(prefix="ccis-key-") as home:
         listed = list(_listed(_gpg(home, ["--with-colons", "--show-keys"], content)))
@@ -81,8 +83,15 @@ def only_key(
 
 
 def _gpg(home: str, words: Sequence[str], content: bytes) -> str:
-    return run([*_GPG, "--homedir", home, *words], stdin=content, check=False,
-               env={"GNUPGHOME": home}, cwd=Path(home), log_stdout=False).stdout
+    """Return what gpg prints; raises HostError when it is this host that fails, not the key."""
+    done = run([*_GPG, "--homedir", home, *words], stdin=content, check=False,
+               env={"GNUPGHOME": home}, cwd=Path(home), log_stdout=False)
+    wrong = [line for line in done.stderr.splitlines()
+             if "Fatal:" in line or os.strerror(errno.ENOSPC) in line]
+    if wrong:  # its trust database is all that it writes here
+        raise HostError("gpg can't read a key", where=home, why=wrong[0],
+                        remedy="free some space there, or point TMPDIR at a larger disk")
+    return done.stdout
 
 
 def _listed(listing: str) -> Iterator[_Listed]:

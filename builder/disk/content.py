@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from builder.disk.ids import file_system_id
+from builder.disk.mkfs_files import objection
 from builder.disk.mkfs_options import split_options
 from builder.disk.model import CONTAINERS, FsType
 from builder.disk.requests import FormatRequest
@@ -71,6 +72,9 @@ def _options(request: FormatRequest, fstype: str, book: Notebook) -> tuple[str, 
     if foreign:
         book.note(request.where, f"--mkfsoptions: {' '.join(foreign)} is not for {fstype} "
                                  f"and left out for {request.mountpoint}")
+    if wrong := objection(fstype, taken):
+        raise InputError(f"--mkfsoptions: {wrong}", where=request.where,
+                         remedy="leave it out")
     profile: tuple[str, ...] = ()
     if request.profile and fstype in ("ext2", "ext3", "ext4"):
         profile = ("-T", request.profile)  # mke2fs(8): the usage type, from mke2fs.conf
