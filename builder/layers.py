@@ -69,7 +69,8 @@ def fill_packages(plan: Plan, store: Store, folder: Path, progress: Progress) ->
     machine_id = digest_of([choice.as_dnf_says() for choice in plan.choices])[:32]
     tree.write("/etc/machine-id", f"{machine_id}\n")
     progress.start("packages", total=len(plan.choices), unit="packages")
-    problems = packages.install(plan.request, plan.choices, root, store, plan.epoch, progress)
+    problems = packages.install(plan.request, plan.choices, root, store, plan.epoch, progress,
+                                plan.options.image.bounds)
     for problem in problems:
         progress.say(f"packages: {problem}")
     initramfs.allow(tree)
@@ -92,11 +93,13 @@ def fill_layer(
         (scratch / "work").mkdir()
         (scratch / "view").mkdir()
         with overlay(lower, upper, scratch / "work", scratch / "view") as view:
-            tree = Tree(view, Sandbox(view, plan.epoch, network=_network(plan, name)))
+            tree = Tree(view, Sandbox(
+                view, plan.epoch, network=_network(plan, name), bounds=plan.options.image.bounds,
+                counted=(upper,)))
             if name == "scripts":
                 own = scratch / "scripts"
                 own.mkdir()
-                scripts.run_post(tree, _setting(plan, own, folder, lower[-1], progress))
+                scripts.run_post(tree, _setting(plan, own, folder, lower[-1], progress, upper))
             elif name == "target":
                 _add_targets_layer(plan, tree, store, progress)
             else:
@@ -118,7 +121,8 @@ def check_drivers(plan: Plan, view: Path) -> None:
 def _add_targets_layer(plan: Plan, tree: Tree, store: Store, progress: Progress) -> None:
     """Install what the targets add to the tree, then write what they want in it."""
     if plan.more and plan.extra:
-        problems = install_on_top(plan.more, plan.extra, tree.root, store, plan.epoch, progress)
+        problems = install_on_top(plan.more, plan.extra, tree.root, store, plan.epoch, progress,
+                                  plan.options.image.bounds, tree.sandbox.counted)
         for problem in problems:
             progress.say(f"packages: {problem}")
     options = plan.options
@@ -133,6 +137,7 @@ def after_failure(plan: Plan, store: Store, progress: Progress) -> None:
 
 def _setting(
     plan: Plan, scratch: Path, results: Path, lowest: Path | None, progress: Progress,
+    *counted: Path,
 ) -> scripts.Setting:
     """Return what scripts run with; the installer is as the last script before them left it."""
     before = plan.pre.root if plan.pre else None
@@ -140,7 +145,7 @@ def _setting(
         before = lowest.parent / ROOT
     return scripts.Setting(
         plan.kickstart, plan.layout, before, plan.options.image.installer_arguments, scratch,
-        results, progress,
+        results, progress, plan.options.image.bounds, counted,
     )
 
 

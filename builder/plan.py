@@ -192,7 +192,7 @@ def _before(options: Options, store: Store) -> PreResult | None:
         return None
     image = options.image
     return run_pre(scripts, image.disk_size_bytes or _NOMINAL_DISK_BYTES,
-                   image.installer_arguments, store)
+                   image.installer_arguments, store, bounds=image.bounds)
 
 
 def explain(plan: Plan, store: Store) -> list[dict[str, object]]:

@@ -44,8 +44,8 @@ def packages_step(
         "rpm and dnf": tools,
         "code": code_digest(
             "builder/root/packages.py", "builder/root/signatures.py", "builder/root/dnf_worker.py",
-            "builder/root/dnf_lock.py",
-            "builder/root/nosync.py", "builder/root/labels.py", "builder/root/initramfs.py",
+            "builder/root/dnf_lock.py", "builder/root/dnf_process.py", "builder/root/labels.py",
+            "builder/root/initramfs.py",
             *_SANDBOX,
         ),
     })
@@ -160,7 +160,8 @@ def _target_step(options: Options, more: Sequence[Choice], scripts: Step) -> Ste
         "layer": digest_of(options.layer.model_dump(mode="json")),
         "packages": digest_of([choice.as_dnf_says() for choice in more]),
         "code": code_digest("builder/root/adapt.py", "builder/root/packages_on_top.py",
-                            "builder/root/dnf_worker.py", *_SANDBOX),
+                            "builder/root/dnf_worker.py", "builder/root/dnf_process.py",
+                            *_SANDBOX),
     }, scripts)
 
 

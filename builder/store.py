@@ -29,7 +29,7 @@ from urllib.parse import quote
 from host.errors import InputError, from_os_error
 from host.locks import locked, try_lock
 from host.places import cache_folder
-from images.image import parse_size
+from images.sizes import parse_size
 
 _USES = "uses"
 DEFAULT_LIMIT = "40 GiB"

@@ -79,6 +79,14 @@ class ProgramError(HostError):
         self.tail = [scrub(line) for line in tail]
 
 
+class LimitError(HostError):
+    """A program went over a bound and was killed. bound: its name, such as "time"."""
+
+    def __init__(self, bound: str, what: str, *, why: str | None = None) -> None:
+        super().__init__(what, why=why)
+        self.bound = bound
+
+
 def from_os_error(error: OSError, doing: str) -> HostError:
     """Turn the operating system's refusal into a message with a remedy.
 

@@ -10,32 +10,39 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from host import cost
-from host.errors import HostError, ProgramError
+from host.errors import HostError, LimitError, ProgramError
+from host.output import Output, drain
 from host.scratch import work_folder
 from host.urls import scrub
 from host.variables import of_programs
 
 log = logging.getLogger("ccis.run")
 
-TAIL_LINES = 30
+OUTPUT_BYTES = 1 << 28
+"""How much a program may print unless told otherwise: ten times what any of our tools does."""
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
 going: set[subprocess.Popen[bytes]] = set()
 """The programs that run now, in all threads: what kill_all() kills."""
 
 
 @dataclass(frozen=True)
 class Completed:
-    """What a program that has ended leaves: its exit status and what it printed."""
+    """What a program that has ended leaves: its exit status and what it printed.
+
+    tail: the last lines of both outputs, in the order in which they came.
+    """
 
     status: int
     stdout: str
     stderr: str
+    tail: Sequence[str] = ()
 
 
 def guarded(argv: Sequence[str | Path]) -> list[str]:
@@ -62,6 +69,9 @@ def run(
     check: bool = True,
     pass_fds: Sequence[int] = (),
     log_stdout: bool = True,
+    own_environment: bool = True,
+    output_bytes: int = OUTPUT_BYTES,
+    starter: Callable[[Start], subprocess.Popen[bytes]] = lambda start: start(),
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
@@ -70,24 +80,29 @@ def run(
     on_line: called with each line of standard output or error, as it comes.
     check: raise when the exit status is not 0. pass_fds: descriptors that it inherits.
     log_stdout: keep standard output in the log; off for what prints megabytes.
+    own_environment: off: it gets `env` and nothing else, not even a PATH.
+    output_bytes: when it has printed more (host/output.py says how lines count), it is killed.
+    starter: calls what starts the process, in the thread that it is to descend from.
 
-    Raises ProgramError when the program fails, HostError when it is not there or takes too long.
+    Raises ProgramError when the program fails, LimitError when it takes too long or prints too
+    much, HostError when it is not there.
     """
     words = [str(word) for word in argv]
     log.debug("+ %s", scrub(shlex.join(words)))
-    tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
-        process = subprocess.Popen(
-            guarded(words), cwd=cwd, env=environment(env), start_new_session=True,
+        process = starter(lambda: subprocess.Popen(
+            guarded(words), cwd=cwd, start_new_session=True,
+            env=environment(env) if own_environment else dict(env or {}), pass_fds=pass_fds,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=pass_fds,
-        )
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ))
     except FileNotFoundError as error:
-        raise _missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
+        raise missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
     going.add(process)
-    captured: tuple[list[str], list[str]] = ([], [])
+    output = Output(output_bytes, on_line, lambda: _kill(process))
+    captured = bytearray(), bytearray()
     readers = [
-        threading.Thread(target=_drain, args=(pipe, into, tail, on_line, logged), daemon=True)
+        threading.Thread(target=drain, args=(pipe, into, output, logged), daemon=True)
         for pipe, into, logged in zip(
             (process.stdout, process.stderr), captured, (log_stdout, True), strict=True)
     ]
@@ -98,8 +113,9 @@ def run(
             _feed(process.stdin, stdin)
         status = wait_for(process, timeout_s)
     except TimeoutError as error:
-        raise HostError(
-            f"{words[0]} did not end within {timeout_s:.0f} s", why="; ".join(list(tail)[-4:]),
+        raise LimitError(
+            "time", f"{words[0]} did not end within {timeout_s:.0f} s",
+            why="; ".join(list(output.tail)[-4:]),
         ) from error
     finally:
         if process.poll() is None:
@@ -107,11 +123,16 @@ def run(
         going.discard(process)
         for reader in readers:
             reader.join(timeout=5)
+    tail = list(output.tail)
+    if output.is_over:
+        raise LimitError("output", f"{words[0]} printed more than {output_bytes} bytes",
+                         why="; ".join(tail[-4:]))
     if status == 127 and any(f"setpriv: failed to execute {words[0]}" in line for line in tail):
-        raise _missing(words[0])
+        raise missing(words[0])
     if check and status != 0:
-        raise ProgramError(words, status, list(tail))
-    return Completed(status, "".join(captured[0]), "".join(captured[1]))
+        raise ProgramError(words, status, tail)
+    said, complained = (each.decode(errors="replace") for each in captured)
+    return Completed(status, said, complained, tail)
 
 
 def wait_for(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
@@ -132,8 +153,7 @@ def wait_for(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a program started in a session of its own, with all its children, and reap it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _kill(process)
     process.wait()
 
 
@@ -143,11 +163,16 @@ def kill_all() -> None:
     The threads that wait for one get a ProgramError and clean up as after any failure.
     """
     for process in tuple(going):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
 
 
-def _missing(program: str) -> HostError:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def missing(program: str) -> HostError:
+    """Return the error for a program that is not there."""
     return HostError(
         f"{program} is not installed", remedy="run tools/setup, or see `ccis doctor`",
     )
@@ -159,18 +184,3 @@ def _feed(pipe: IO[bytes], text: str | bytes) -> None:
         pipe.close()
     except BrokenPipeError:
         log.debug("  the program closed its input early")
-
-
-def _drain(
-    pipe: IO[bytes], into: list[str], tail: deque[str], on_line: Callable[[str], None] | None,
-    logged: bool,
-) -> None:
-    for raw in pipe:
-        line = raw.decode(errors="replace")
-        into.append(line)
-        stripped = line.rstrip("\n")
-        tail.append(stripped)
-        if logged:
-            log.debug("  %s", scrub(stripped))
-        if on_line:
-            on_line(stripped)

@@ -6,15 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes that "10 GiB" means; raises ValueError for anything else."""
-    number, _, unit = text.strip().partition(" ")
-    if unit not in _UNITS or not number.isdigit() or int(number) == 0:
-        raise ValueError(f"{text!r} is not a size such as '10 GiB' ({', '.join(_UNITS)})")
-    return int(number) * _UNITS[unit]
+from images.bounds import Bounds
+from images.sizes import parse_size
 
 
 class Image(BaseModel):
@@ -33,6 +26,7 @@ class Image(BaseModel):
     sockets; off unless the image needs it.
     installer_arguments: what %pre and --nochroot scripts find in /proc/cmdline behind inst.ks,
     as if it had been typed at the installer's boot prompt, such as "inst.lang=de_DE role=web".
+    bounds: what scripts and scriptlets may use of the building host.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +42,7 @@ class Image(BaseModel):
     spec: str = "baseline"
     network_in_post: bool = False
     installer_arguments: str = Field(default="", pattern=r"^[^\n]*$")
+    bounds: Bounds = Bounds()
 
     @field_validator("disk_size")
     @classmethod

@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from images.image import parse_size
 from images.release import Architecture
+from images.sizes import parse_size
 
 Scalar = bool | int | str
 Properties = dict[str, Scalar | list[Scalar]]

@@ -35,6 +35,7 @@ def main() -> None:
     """Do what the request on standard input asks for and print one result or error."""
     request = json.load(sys.stdin)
     use_kernel_locks()
+    request["metadata"] = _own_view(request["metadata"])
     try:
         result = _MODES[request["mode"]](request)
     except dnf.exceptions.MarkingErrors as error:
@@ -55,6 +56,21 @@ def main() -> None:
         emit("error", kind="transaction", text=f"{type(error).__name__}: {error}".strip())
     else:
         emit("result", **result)
+
+
+def _own_view(metadata: str) -> str:
+    """Return a folder with what the metadata's has, where that can't be written.
+
+    A transaction's scriptlets are not to change what later builds go by. dnf writes notes and
+    locks beside the metadata, which nobody misses.
+    """
+    if os.access(metadata, os.W_OK):
+        return metadata
+    own = Path(tempfile.mkdtemp())
+    for path in Path(metadata).iterdir():
+        if path.is_dir() or path.suffix in (".solv", ".solvx"):
+            (own / path.name).symlink_to(path)
+    return str(own)
 
 
 def emit(event: str, **content: Any) -> None:

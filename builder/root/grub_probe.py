@@ -7,11 +7,9 @@ file system) are shown inside the sandbox as scripts with the answers in them.
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from builder.disk.ancestry import below
 from builder.disk.model import Array, BtrfsVolume, Layout, Partition, Volume, VolumeGroup
@@ -77,17 +75,12 @@ def disk_in_sight(tree: Tree, layout: Layout) -> Iterator[Tree]:
     """Yield the tree with device links and GRUB's programs that answer for the disk to come."""
     tree = replace(tree, sandbox=replace(tree.sandbox, links=_device_links(layout)))
     scripts = {"grub2-probe": probe_script(layout), "grub2-mkrelpath": relpath_script(layout)}
-    with tempfile.TemporaryDirectory() as folder:  # a script open for writing can't be run
-        binds = dict(tree.sandbox.binds)
-        for name, text in scripts.items():
-            script = Path(folder) / name
-            script.write_text(text, encoding="utf-8")
-            script.chmod(0o755)
-            inside = next((f"{place}/{name}" for place in _PLACES
-                           if tree.has(f"{place}/{name}")), None)
-            if inside:
-                binds[inside] = script
-        yield replace(tree, sandbox=replace(tree.sandbox, binds=binds))
+    programs = dict(tree.sandbox.programs)
+    for name, text in scripts.items():
+        inside = next((f"{place}/{name}" for place in _PLACES if tree.has(f"{place}/{name}")), None)
+        if inside:
+            programs[inside] = text
+    yield replace(tree, sandbox=replace(tree.sandbox, programs=programs))
 
 
 def probe_script(layout: Layout) -> str:

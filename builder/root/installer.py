@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.disk.loop import loop_device
 from builder.root.shims import REAL_FOLDERS, installer_shims
+from builder.tree.proc import COMMAND_LINE
 from builder.tree.sandbox import Sandbox
-from builder.tree.tree import resolve_inside
 from host.errors import HostError, from_os_error
+from images.bounds import DEFAULTS, Bounds
 
 log = logging.getLogger("ccis.script")
 
@@ -61,68 +61,45 @@ def prepare(root: Path) -> None:
     (root / "etc/mtab").symlink_to("/proc/self/mounts")
 
 
-@dataclass(frozen=True)
-class Installer:
-    """An installer's environment. root: its kept folders. sandbox: where its scripts run."""
-
-    root: Path
-    sandbox: Sandbox
-    mounts: Mapping[str, Path] = field(default_factory=dict)
-
-    def place(self, inside: str) -> Path:
-        """Return the host's path of a path that a script sees."""
-        for folder, outside in self.mounts.items():
-            if inside == folder or inside.startswith(f"{folder}/"):
-                return resolve_inside(outside, inside.removeprefix(folder) or "/")
-        return resolve_inside(self.root, inside)
-
-
 def environment(
-    root: Path, scratch: Path, device: Path, size_bytes: int, arguments: str,
-    tree: Path | None = None,
-) -> Installer:
-    """Return the environment around the folders that prepare() made.
+    root: Path, device: Path, size_bytes: int, arguments: str, tree: Path | None = None, *,
+    bounds: Bounds = DEFAULTS, counted: Sequence[Path] = (),
+) -> Sandbox:
+    """Return the sandbox around the folders that prepare() made.
 
-    scratch: an empty folder for our own files. device: the block device that is the disk.
-    arguments: what images/*.yaml adds to the installer's command line.
-    tree: what is shown at /mnt/sysimage and /mnt/sysroot, with its own /proc, /sys, /dev, /run.
+    device: the block device that is the disk. arguments: what images/*.yaml adds to the
+    installer's command line. tree: what is shown at /mnt/sysimage and /mnt/sysroot, with its own
+    /proc, /sys, /dev, /run. bounds: what each script may use. counted: where what scripts write
+    to the tree lands.
     """
-    binds = {"/usr": Path("/usr"), **kernel_files(scratch, size_bytes, arguments)}
+    programs = {}
     for name, text in installer_shims().items():
-        shim = scratch / f"shim-{name}"
-        shim.write_text(text, encoding="utf-8")
-        shim.chmod(0o755)
-        binds[f"{_SHIMS}/{name}"] = shim
+        programs[f"{_SHIMS}/{name}"] = text
         for folder in REAL_FOLDERS:
             if Path(folder, name).is_file():
-                binds[f"{folder}/{name}"] = shim
+                programs[f"{folder}/{name}"] = text
     mounts = dict.fromkeys(SYSIMAGE, tree) if tree else {}
-    return Installer(root, Sandbox(
-        root, 1, binds=binds, writable=mounts, path=_SHIMS, kept_run=True,
+    return Sandbox(
+        root, 1, binds={"/usr": Path("/usr")}, programs=programs, writable=mounts, path=_SHIMS,
+        kept_run=True,
         devices=dict.fromkeys(DISK_NAMES, device), guests=tuple(mounts),
-        largest_file_bytes=size_bytes,
-    ), mounts)
+        files=kernel_files(size_bytes, arguments), largest_file_bytes=size_bytes,
+        bounds=bounds, counted=(root, *counted),
+    )
 
 
-def kernel_files(scratch: Path, size_bytes: int, arguments: str) -> dict[str, Path]:
-    """Return files that take the place of the kernel's: what scripts ask of the one disk.
+def kernel_files(size_bytes: int, arguments: str) -> dict[str, str]:
+    """Return texts in the place of the kernel's: what scripts ask of the one disk.
 
-    They are written into `scratch`; /proc/cmdline is as when the installer was started with a
-    kickstart.
+    /proc/cmdline is as when the installer was started with a kickstart.
     """
-    texts = {
-        "/proc/cmdline": f"inst.ks=file:/run/install/ks.cfg inst.text {arguments}".strip() + "\n",
+    size = f"{size_bytes // 512}\n"
+    return {
+        "/proc/cmdline": f"{COMMAND_LINE} {arguments}".strip() + "\n",
         "/proc/partitions": "major minor  #blocks  name\n\n"
                             f" 252        0 {size_bytes // 1024:>10} vda\n",
-        "/sys/block/vda/size": f"{size_bytes // 512}\n",
+        "/sys/block/vda/size": size, "/sys/class/block/vda/size": size,
     }
-    files = {}
-    for place, text in texts.items():
-        file = scratch / place.strip("/").replace("/", "-")
-        file.write_text(text, encoding="utf-8")
-        files[place] = file
-    files["/sys/class/block/vda/size"] = files["/sys/block/vda/size"]
-    return files
 
 
 @contextmanager

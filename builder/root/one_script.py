@@ -4,72 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-from collections.abc import Callable
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
 
 from builder.kickstart.model import Script
+from builder.tree.places import check_kernel_folders
 from builder.tree.sandbox import Sandbox
-from host.errors import HostError, InputError
+from host.beneath.openat2 import reopen
+from host.beneath.root import Root
+from host.errors import CcisError, InputError
+from host.output import shortened
 from host.progress import Progress
 
 log = logging.getLogger("ccis.script")
 
-TIMEOUT_S = 1800.0
 
-Place = Callable[[str], Path]
-
-
-def run_script(
-    sandbox: Sandbox, script: Script, place: Place, say: Callable[[str], None],
-    timeout_s: float = TIMEOUT_S,
-) -> None:
+def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> None:
     """Run a script to its end; what it prints goes, line by line, to our log and to its own.
 
     Source: pyanaconda/core/kickstart/scripts.py: the text becomes /tmp/ks-script-…, mode 0700,
     the interpreter gets that name; --log's folder is made; standard output and error go there.
-    A script that fails ends the build only with --erroronfail; otherwise it is said.
+    A script that fails ends the build only with --erroronfail; otherwise it is said. A script that
+    breaks one of the sandbox's bounds always ends it.
 
-    place: the host's path of a path that the script sees. say: shows a line to the user.
-    timeout_s: so many seconds later it is killed with all that it started.
-    Raises InputError, with the script's file and line, when it fails and may not; HostError when
-    it takes too long.
+    say: shows a line to the user.
+    Raises InputError, with the script's file and line, when it fails and may not, and for a
+    broken bound; HostError when it takes too long.
     """
     name = "ks-script-" + hashlib.sha256(repr(script.identity).encode()).hexdigest()[:8]
-    folder = place("/tmp")  # noqa: S108 – in the tree
-    folder.mkdir(mode=0o1777, parents=True, exist_ok=True)
-    file = folder / name
-    file.write_text(script.text, encoding="utf-8", errors="surrogateescape")
-    file.chmod(0o700)
-    written = None
-    if script.log:
-        path = place(script.log)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = path.open("w", encoding="utf-8", errors="surrogateescape", buffering=1)
-
-    def on_line(line: str) -> None:
-        log.info("%s: %s", script.where, line)
-        if written:
-            written.write(line + "\n")
-
+    text = script.text.encode("utf-8", "surrogateescape")
     try:
-        done = sandbox.run(
-            [*script.interpreter.split(), f"/tmp/{name}"],  # noqa: S108
-            check=False, timeout_s=timeout_s, on_line=on_line,
-        )
-    except HostError as error:
-        raise HostError(
-            re.sub(r"^(bwrap|prlimit)\b", f"the {script.kind} script", error.what),
-            where=script.where,
-            why=error.why, remedy=error.remedy,
-        ) from error
-    finally:
-        file.unlink(missing_ok=True)
-        if written:
-            written.close()
+        with _script_file(sandbox, name, text), _log_file(sandbox, script.log) as written:
+            def on_line(line: str) -> None:
+                log.info("%s: %s", script.where, shortened(line))
+                if written is not None:
+                    os.write(written, line.encode("utf-8", "surrogateescape") + b"\n")
+
+            done = sandbox.run([*script.interpreter.split(), f"/tmp/{name}"],  # noqa: S108
+                               check=False, on_line=on_line, who=f"the {script.kind} script")
+        for tree in sandbox.trees:
+            check_kernel_folders(tree, script.where)
+    except CcisError as error:
+        raise type(error)(error.what, where=script.where, why=error.why,
+                          remedy=error.remedy) from error
     if done.status == 0:
         return
-    tail = "; ".join((done.stdout + done.stderr).strip().splitlines()[-4:])
+    tail = "; ".join(line.strip() for line in done.tail[-4:])
     if script.stop_on_error:
         raise InputError(
             f"the {script.kind} script failed with status {done.status}", where=script.where,
@@ -78,14 +60,62 @@ def run_script(
     say(f"{script.where}: {script.kind} without --erroronfail: status {done.status}: {tail}")
 
 
+@contextmanager
+def _script_file(sandbox: Sandbox, name: str, text: bytes) -> Iterator[None]:
+    """Have the script in its /tmp for the block."""
+    found = sandbox.place("/tmp")  # noqa: S108 – in the tree
+    if found is None:
+        raise InputError("the folder for scripts is a link to where nothing is kept",
+                         where="/tmp",  # noqa: S108
+                         remedy="remove the link in the script, or the package, that made it")
+    root, folder = found
+    if not root.is_folder(folder):
+        _make_folder(root, folder, 0o1777)
+    path = f"{folder}/{name}"
+    root.write(path, text, 0o700)
+    try:
+        yield
+    finally:
+        root.remove(path)
+
+
+@contextmanager
+def _log_file(sandbox: Sandbox, wanted: str | None) -> Iterator[int | None]:
+    """Yield a descriptor of --log's file, which is a new one in the place of what was there.
+
+    It is opened before the script starts, as in Anaconda: what the script puts in its place
+    gets nothing. None: there is no log, or it lies where nothing is kept, as in /dev.
+    """
+    found = sandbox.place(str(PurePosixPath("/", wanted))) if wanted else None
+    if found is None:
+        yield None
+        return
+    root, path = found
+    _make_folder(root, str(PurePosixPath(path).parent), 0o755)
+    root.write(path, b"")
+    with root.handle(path) as handle:
+        descriptor = reopen(handle, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(root: Root, path: str, mode: int) -> None:
+    try:
+        root.make_folder(path, mode)
+    except OSError as error:
+        raise InputError(f"{path} of the tree can't be a folder", why=error.strerror,
+                         remedy="remove what an earlier script or a package put there") from error
+
+
 def run_onerror(
-    sandbox: Sandbox, scripts: list[Script], place: Place, say: Callable[[str], None],
-    timeout_s: float = TIMEOUT_S,
+    sandbox: Sandbox, scripts: list[Script], say: Callable[[str], None],
 ) -> None:
     """Run the %onerror scripts, because a step failed; what they do wrong is only said."""
     for script in scripts:
         try:
-            run_script(sandbox, script, place, say, timeout_s)
+            run_script(sandbox, script, say)
         except Exception as error:  # the error that brought us here is the one to show
             say(f"{script.where}: {script.kind}: {error}")
 

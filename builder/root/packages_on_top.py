@@ -16,7 +16,9 @@ from builder.root.packages import (
 from builder.root.requirements import Requirement
 from builder.root.signatures import verify_signatures
 from builder.store import Store
+from builder.tree.places import check_kernel_folders
 from host.progress import Progress
+from images.bounds import Bounds
 
 
 def request_on_top(
@@ -51,11 +53,12 @@ def resolve_on_top(
 
 def install_on_top(
     request: Request, extra: Sequence[Choice], root: Path, store: Store, epoch: int,
-    progress: Progress,
+    progress: Progress, bounds: Bounds | None = None, counted: Sequence[Path] = (),
 ) -> list[str]:
     """Install packages into a tree that has its own and return what scriptlets complained of.
 
     request, extra: of request_on_top() and resolve_on_top(). root: a view that can be written.
+    bounds, counted: of ask_dnf().
     Digest and signature of each RPM are checked first, with the release's key.
     Raises RemoteError for a bad one; InputError, before anything is changed, when the tree has
     no longer what the plan relies on, because a script removed a package that these need.
@@ -63,6 +66,7 @@ def install_on_top(
     verify_signatures(rpm_files(request, extra, store, progress), request.key)
     answer = ask_dnf(
         "add", request, store, progress=progress, root=root, epoch=epoch,
-        expected=[choice.as_dnf_says() for choice in extra],
+        expected=[choice.as_dnf_says() for choice in extra], bounds=bounds, counted=counted,
     )
+    check_kernel_folders(root, "the targets' packages")
     return [str(problem) for problem in answer["problems"]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
 from builder.kickstart.model import Script
 from builder.root import installer
-from builder.root.one_script import TIMEOUT_S, progress_say, run_script
+from builder.root.one_script import progress_say, run_script
 from builder.secret_digests import of_scripts
 from builder.steps import code_digest, digest_of
 from builder.store import Store
@@ -21,6 +21,7 @@ from host.beneath.root import Root
 from host.errors import InputError
 from host.progress import Progress
 from host.run import run
+from images.bounds import DEFAULTS, Bounds
 
 ROOT, _TABLE = "installer", "table.json"
 CODE = (
@@ -44,13 +45,13 @@ class PreResult:
 
 def run_pre(
     scripts: Sequence[Script], disk_size_bytes: int, arguments: str, store: Store,
-    progress: Progress | None = None, timeout_s: float = TIMEOUT_S,
+    progress: Progress | None = None, bounds: Bounds = DEFAULTS,
 ) -> PreResult:
     """Run the %pre scripts in the installer's environment, or take from the store what they made.
 
-    arguments: the image's installer_arguments, part of /proc/cmdline.
-    Raises InputError for a script with --erroronfail that fails, and for a table that no image
-    can have; HostError when a script takes too long.
+    arguments: the image's installer_arguments, part of /proc/cmdline. bounds: what each may use.
+    Raises InputError for a script with --erroronfail that fails, for one that breaks a bound, and
+    for a table that no image can have; HostError when a script takes too long.
     """
     digest = digest_of({
         "scripts": of_scripts(scripts, store_key(store.root)), "disk": disk_size_bytes,
@@ -64,10 +65,10 @@ def run_pre(
             disk = scratch / "image"
             installer.make_disk(disk, disk_size_bytes)
             with installer.disk_device(disk) as device:
-                found = installer.environment(root, scratch, device, disk_size_bytes, arguments)
+                sandbox = installer.environment(root, device, disk_size_bytes, arguments,
+                                                bounds=bounds)
                 for script in scripts:
-                    run_script(found.sandbox, script, found.place, progress_say(progress),
-                               timeout_s)
+                    run_script(sandbox, script, progress_say(progress))
             check_depth(Root(root), "%pre")
             text = "\n".join(script.text for script in scripts)
             table = read_table(disk, text)

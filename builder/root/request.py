@@ -77,7 +77,8 @@ class Request:
         identity = {
             "selection": self.selection(), "key": self.key.name,
             "repositories": [snapshot.identity for snapshot in self.snapshots],
-            "code": code_digest("builder/root/dnf_worker.py", "builder/root/packages.py"),
+            "code": code_digest("builder/root/dnf_worker.py", "builder/root/dnf_process.py",
+                                "builder/root/packages.py"),
         }
         return digest_of(identity)
 

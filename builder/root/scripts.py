@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from builder.disk.layout import Layout
@@ -13,16 +12,18 @@ from builder.kickstart.model import Kickstart, Script
 from builder.root import installer, labels
 from builder.root.bootloader import bios_script, disk_in_sight
 from builder.root.disk_of_scripts import save_changes, script_disk
-from builder.root.installer import DISK_NAMES, Installer
-from builder.root.one_script import TIMEOUT_S, progress_say, run_onerror, run_script
+from builder.root.installer import DISK_NAMES
+from builder.root.one_script import progress_say, run_onerror, run_script
 from builder.root.pre import ROOT
 from builder.root.tree_shims import CHCON_RECORD, REAL, shims
 from builder.tree.bounds import check_depth
-from builder.tree.tree import Tree, resolve_inside
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
 from host.beneath.copy import copy_tree
 from host.beneath.root import Root
 from host.errors import CcisError
 from host.progress import Progress
+from images.bounds import DEFAULTS, Bounds
 
 # Without it, systemctl would look for a running systemd (systemctl(1), "SYSTEMD_OFFLINE").
 ENVIRONMENT = {"SYSTEMD_OFFLINE": "1"}
@@ -36,7 +37,8 @@ class Setting:
 
     before: the installer's folders as %pre left them, None without %pre. arguments: the image's
     installer_arguments. scratch: an empty folder that is thrown away. results: the folder of the
-    step's result. timeout_s: how long each script may take.
+    step's result. bounds: what each script may use. counted: where what they write to the tree
+    lands, if that is not the tree's own folder.
     """
 
     kickstart: Kickstart
@@ -46,7 +48,8 @@ class Setting:
     scratch: Path
     results: Path
     progress: Progress | None = None
-    timeout_s: float = TIMEOUT_S
+    bounds: Bounds = DEFAULTS
+    counted: Sequence[Path] = ()
 
 
 def run_post(tree: Tree, setting: Setting) -> None:
@@ -63,16 +66,11 @@ def run_post(tree: Tree, setting: Setting) -> None:
     with script_disk(setting.layout, setting.scratch) as (disk, device):
         beside = _installer(setting, device, tree.root)
         with _inside(tree, setting, device) as inside:
-            def run(script: Script) -> None:
+            def start(script: Script) -> None:
                 _say_start(setting, script)
-                if script.in_chroot:
-                    run_script(inside.sandbox, script, partial(resolve_inside, inside.root),
-                               _say(setting), setting.timeout_s)
-                else:
-                    run_script(beside.sandbox, script, beside.place, _say(setting),
-                               setting.timeout_s)
+                run_script(inside.sandbox if script.in_chroot else beside, script, _say(setting))
 
-            _all(scripts, run, setting, beside)
+            _all(scripts, start, setting, beside)
             paths = Root(setting.scratch).read(f"/{_RECORD}", _RECORD_BYTES).split(b"\0")
             labels.save_set_by_hand(inside, paths, setting.results)
     save_changes(disk, setting.results, scripts[-1].where)
@@ -87,17 +85,13 @@ def run_pre_install(root: Path, setting: Setting) -> None:
     with script_disk(setting.layout, setting.scratch) as (disk, device):
         found = _installer(setting, device, root, setting.results / ROOT)
 
-        def run(script: Script) -> None:
+        def start(script: Script) -> None:
             _say_start(setting, script)
-            run_script(found.sandbox, script, found.place, _say(setting), setting.timeout_s)
+            run_script(found, script, _say(setting))
 
         scripts = setting.kickstart.scripts_of("%pre-install")
-        _all(scripts, run, setting, found)
+        _all(scripts, start, setting, found)
     check_depth(Root(setting.results / ROOT), "%pre-install")
-    made = Root(root)
-    for folder in ("/dev", "/proc", "/sys", "/run"):  # mount points that bubblewrap made
-        if made.is_folder(folder, follow=False) and not made.names(folder):
-            made.remove(folder)
     save_changes(disk, setting.results, scripts[-1].where)
 
 
@@ -108,24 +102,23 @@ def run_after_failure(setting: Setting) -> None:
         return
     with script_disk(setting.layout, setting.scratch) as (_, device):
         beside = _installer(setting, device, None)
-        run_onerror(beside.sandbox, scripts, beside.place, _say(setting), setting.timeout_s)
+        run_onerror(beside, scripts, _say(setting))
 
 
 def _all(
-    scripts: list[Script], run: Callable[[Script], None], setting: Setting, beside: Installer,
+    scripts: list[Script], start: Callable[[Script], None], setting: Setting, beside: Sandbox,
 ) -> None:
     try:
         for script in scripts:
-            run(script)
+            start(script)
     except CcisError:
-        run_onerror(beside.sandbox, setting.kickstart.scripts_of("%onerror"), beside.place,
-                    _say(setting), setting.timeout_s)
+        run_onerror(beside, setting.kickstart.scripts_of("%onerror"), _say(setting))
         raise
 
 
 def _installer(
     setting: Setting, device: Path, tree: Path | None, root: Path | None = None,
-) -> Installer:
+) -> Sandbox:
     """Make the installer's environment from what %pre left; the store's copy stays as it is."""
     own = root or setting.scratch / "installer"
     if setting.before:
@@ -133,10 +126,13 @@ def _installer(
     else:
         own.mkdir()
         installer.prepare(own)
-    files = setting.scratch / "installer-files"
-    files.mkdir()
     return installer.environment(
-        own, files, device, setting.layout.disk_size_bytes, setting.arguments, tree)
+        own, device, setting.layout.disk_size_bytes, setting.arguments, tree,
+        bounds=setting.bounds, counted=_counted(setting, tree))
+
+
+def _counted(setting: Setting, tree: Path | None) -> Sequence[Path]:
+    return setting.counted or ((tree,) if tree else ())
 
 
 @contextmanager
@@ -144,22 +140,23 @@ def _inside(tree: Tree, setting: Setting, device: Path) -> Iterator[Tree]:
     """Yield the tree with everything in sight that a script in it finds."""
     files = setting.scratch / "tree-files"
     files.mkdir()
-    binds = installer.kernel_files(files, setting.layout.disk_size_bytes, setting.arguments)
+    binds: dict[str, Path] = {}
     record = setting.scratch / _RECORD
     record.touch()
     with disk_in_sight(tree, setting.layout) as sighted:
-        for place, text in shims(sighted, bios_script(setting.layout)).items():
-            shim = files / f"shim-{Path(place).name}"
-            shim.write_text(text, encoding="utf-8")
-            shim.chmod(0o755)
-            real = files / f"real-{Path(place).name}"
+        programs = shims(sighted, bios_script(setting.layout))
+        for place in programs:
+            real = files / Path(place).name
             sighted.files.copy_out(place, real, follow=True, limit_bytes=_PROGRAM_BYTES)
             real.chmod(0o755)
-            binds |= {f"{REAL}/{Path(place).name}": real, place: shim}
+            binds[f"{REAL}/{real.name}"] = real
         sandbox = replace(
             sighted.sandbox, binds={**sighted.sandbox.binds, **binds},
+            programs={**sighted.sandbox.programs, **programs},
             writable={CHCON_RECORD: record}, devices=dict.fromkeys(DISK_NAMES, device),
             environment=ENVIRONMENT, largest_file_bytes=setting.layout.disk_size_bytes,
+            files=installer.kernel_files(setting.layout.disk_size_bytes, setting.arguments),
+            bounds=setting.bounds, counted=_counted(setting, tree.root),
         )
         yield replace(sighted, sandbox=sandbox)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builder.tree.filters import script_filter
+from builder.tree.filters import filter_file
 from host.errors import HostError, ProgramError
 from host.jail import empty_room, need
 from host.run import Completed, run
@@ -43,7 +43,7 @@ def run_beside(
         if held >> _RIGHTS[name] & 1:  # asking for another, bubblewrap would leave root all it has
             words += ["--cap-add", name]
     try:
-        with script_filter() as descriptor:
+        with filter_file("scripts") as descriptor:
             return run([*words, "--seccomp", str(descriptor), "--", *argv], timeout_s=timeout_s,
                        pass_fds=[descriptor])
     except ProgramError as error:  # what failed is the program inside, not bubblewrap

@@ -1,8 +1,9 @@
-"""The seccomp filter under which a kickstart's scripts run: what could reach the host fails.
+"""The seccomp filters under which what others wrote runs: what could reach the host fails.
 
-Scripts run as root with CAP_SYS_ADMIN, because setting SELinux labels on a kernel without SELinux
-needs it, and so does umount(8), which kickstarts call. What else that capability would allow is
-refused here. libseccomp makes the program, so the numbers of each architecture are its affair.
+Scripts and scriptlets run as root with CAP_SYS_ADMIN, because setting SELinux labels on a kernel
+without SELinux needs it, and so does umount(8), which kickstarts call. What else that capability
+would allow is refused here. libseccomp makes the programs, so the numbers of each architecture are
+its affair.
 """
 
 from __future__ import annotations
@@ -10,17 +11,24 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Literal
 
+from builder.tree import ioctls
 from host.errors import HostError
 
+Kind = Literal["scripts", "packages", "ask"]
+"""What a filter is for. packages: as for scripts, and nothing is flushed or unmounted. ask: only
+has the kernel ask us what uname(2) and sysinfo(2) are to say (builder/tree/machine.py)."""
+
 # <seccomp.h>
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+_ALLOW, _ERRNO, _NOTIFY = 0x7FFF0000, 0x00050000, 0x7FC00000
 _ON_OTHER_ARCHITECTURE = 2
 _MASKED_EQUAL = 7
 _UNKNOWN_CALL = -1
+_ALL = 0xFFFFFFFF
 
 _REFUSED = (
     # mounts and namespaces; umount2 stays allowed
@@ -28,32 +36,36 @@ _REFUSED = (
     "mount_setattr", "pivot_root", "setns", "unshare",
     # ways to files outside: by handle, by the events of a whole file system
     "open_by_handle_at", "fanotify_init", "fanotify_mark",
+    # into other processes: bubblewrap's own first one has no filter
+    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "process_madvise", "kcmp",
     # the host's kernel: swap, quotas, modules, programs, clocks, keys, accounts, ports, logs
     "swapon", "swapoff", "quotactl", "quotactl_fd", "init_module", "finit_module",
     "delete_module", "kexec_load", "kexec_file_load", "reboot", "bpf", "perf_event_open",
     "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "stime", "keyctl", "add_key",
     "request_key", "acct", "iopl", "ioperm", "syslog", "lookup_dcookie", "userfaultfd",
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "process_madvise", "kcmp",
+    "io_uring_setup", "io_uring_enter", "io_uring_register",
     "s390_pci_mmio_read", "s390_pci_mmio_write", "vhangup",
 )
+# A package transaction flushes thousands of times for a tree that is thrown away if the build
+# fails; what is kept is flushed once, when it is published. systemd-nspawn's --suppress-sync does
+# the same, but only for containers that it starts.
+_FLUSHING = ("sync", "fsync", "fdatasync", "msync", "syncfs", "sync_file_range",
+             "sync_file_range2")
 # Calls newer than these lists (open_tree_attr of Linux 6.15 is one to fear) have the same number on
 # every architecture; to the C library they are calls of a kernel to come.
 _TO_COME = range(463, 512)
 _NEW_NAMESPACES = (
     0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )
-# The kernel would make nodes /dev/loop0p1 … on the host for the partitions that parted writes:
-# BLKPG and BLKRRPART succeed and do nothing (<linux/blkpg.h>, <linux/fs.h>).
-_DONE_ALREADY = (0x1269, 0x125F)
-# Controls of whole file systems and of loop devices, by their type byte ('X': freezing, trimming,
-# XFS's handles and shutdown; 0x94: btrfs, cloning) or alone (ext4's; LOOP_*; typing into a
-# terminal).
-_CONTROL_TYPES = (0x5800, 0x9400)
-_CONTROLS = (
-    0x40086607, 0x40086608, 0x4008660A, 0xC028660F, 0x40086610, 0x6611,
-    0x4C00, 0x4C01, 0x4C02, 0x4C04, 0x4C06, 0x4C07, 0x4C08, 0x4C09, 0x4C0A,
-    0x5412, 0x541C,
-)
+# Nodes that a tree may have: null, zero, full, random, urandom and kmsg, which dracut makes; tty,
+# console, ptmx; tty0 to tty63 (Documentation/admin-guide/devices.txt). Others are the host's
+# devices. None of them can be opened inside, where all of the tree is mounted nodev.
+_NODES = (*(1 << 8 | minor for minor in (3, 5, 7, 8, 9, 11)),
+          *(5 << 8 | minor for minor in (0, 1, 2)), *(4 << 8 | minor for minor in range(64)))
+_TYPE_BITS, _CHARACTER, _BLOCK = 0xF000, 0x2000, 0x6000  # <sys/stat.h>
+
+Comparison = tuple[int, int, int]
+"""An argument's position, a mask, and what the masked argument must be."""
 
 
 class _Comparison(ctypes.Structure):
@@ -62,14 +74,14 @@ class _Comparison(ctypes.Structure):
 
 
 @contextmanager
-def script_filter() -> Iterator[int]:
-    """Yield a descriptor that holds the filter, for bubblewrap's --seccomp.
+def filter_file(kind: Kind) -> Iterator[int]:
+    """Yield a descriptor that holds a filter, for bubblewrap's --seccomp.
 
     Raises HostError when this host has no libseccomp.
     """
     descriptor = os.memfd_create("filter", 0)  # without CLOEXEC: bubblewrap inherits it
     try:
-        os.write(descriptor, program())
+        os.write(descriptor, program(kind))
         os.lseek(descriptor, 0, os.SEEK_SET)
         yield descriptor
     finally:
@@ -77,29 +89,20 @@ def script_filter() -> Iterator[int]:
 
 
 @cache
-def program() -> bytes:
-    """Return the filter for this machine, as the kernel's BPF; other architectures' calls fail."""
+def program(kind: Kind) -> bytes:
+    """Return a filter for this machine, as the kernel's BPF; other architectures' calls fail."""
     library = _library()
     context = library.seccomp_init(_ALLOW)
     if not context:
         raise HostError("a seccomp filter can't be made", why="seccomp_init failed")
     try:
-        library.seccomp_attr_set(context, _ON_OTHER_ARCHITECTURE, _ERRNO | errno.ENOSYS)
-        for name in _REFUSED:
-            _add(library, context, name, errno.EPERM)
-        for number in _TO_COME:
-            _add_number(library, context, number, errno.ENOSYS)
-        # Its flags are in memory, out of a filter's reach; the C library falls back on clone.
-        _add(library, context, "clone3", errno.ENOSYS)
-        position = 1 if os.uname().machine == "s390x" else 0  # clone(2), "C library/kernel"
-        for flag in _NEW_NAMESPACES:
-            _add(library, context, "clone", errno.EPERM, position, flag, flag)
-        for command in _DONE_ALREADY:
-            _add(library, context, "ioctl", 0, 1, 0xFFFFFFFF, command)
-        for command in _CONTROLS:
-            _add(library, context, "ioctl", errno.EPERM, 1, 0xFFFFFFFF, command)
-        for kind in _CONTROL_TYPES:
-            _add(library, context, "ioctl", errno.EOPNOTSUPP, 1, 0xFF00, kind)
+        other = _ALLOW if kind == "ask" else _ERRNO | errno.ENOSYS
+        library.seccomp_attr_set(context, _ON_OTHER_ARCHITECTURE, other)
+        for call, action, wanted in _asked() if kind == "ask" else _rules(kind):
+            number = (call if isinstance(call, int)
+                      else library.seccomp_syscall_resolve_name(call.encode()))
+            if number != _UNKNOWN_CALL:  # libseccomp and a kernel of its time don't know it
+                _add(library, context, number, action, wanted)
         descriptor = os.memfd_create("program")
         try:
             if library.seccomp_export_bpf(context, descriptor) != 0:
@@ -111,25 +114,54 @@ def program() -> bytes:
         library.seccomp_release(context)
 
 
+Rule = tuple[str | int, int, tuple[Comparison, ...]]
+
+
+def _asked() -> Iterator[Rule]:
+    for name in ("uname", "sysinfo", "sethostname", "setdomainname"):
+        yield name, _NOTIFY, ()
+
+
+def _rules(kind: Kind) -> Iterator[Rule]:
+    """Yield calls by name or number, what they come to, and with which arguments they do."""
+    refused = _ERRNO | errno.EPERM
+    for name in _REFUSED:
+        yield name, refused, ()
+    for number in _TO_COME:
+        yield number, _ERRNO | errno.ENOSYS, ()
+    # Its flags are in memory, out of a filter's reach; the C library falls back on clone.
+    yield "clone3", _ERRNO | errno.ENOSYS, ()
+    position = 1 if os.uname().machine == "s390x" else 0  # clone(2), "C library/kernel"
+    for flag in _NEW_NAMESPACES:
+        yield "clone", refused, ((position, flag, flag),)
+    for command in ioctls.DONE_ALREADY:
+        yield "ioctl", _ERRNO, ((1, _ALL, command),)
+    for mask, value in ioctls.refused():
+        yield "ioctl", _ERRNO | errno.ENOTTY, ((1, mask, value),)
+    for name, mode in (("mknod", 1), ("mknodat", 2)):
+        yield name, refused, ((mode, _TYPE_BITS, _BLOCK),)
+        for mask, value in ioctls.complement(_NODES, 32):
+            yield name, refused, ((mode, _TYPE_BITS, _CHARACTER), (mode + 1, mask, value))
+    if kind == "packages":
+        for name in _FLUSHING:
+            yield name, _ERRNO, ()
+        for name in ("umount", "umount2"):
+            yield name, refused, ()
+
+
+@cache
+def call_number(name: str) -> int:
+    """Return the number that a system call has on this machine."""
+    return int(_library().seccomp_syscall_resolve_name(name.encode()))
+
+
 def _add(
-    library: ctypes.CDLL, context: int, name: str, error: int, argument: int | None = None,
-    mask: int = 0, value: int = 0,
+    library: ctypes.CDLL, context: int, number: int, action: int, wanted: Iterable[Comparison],
 ) -> None:
-    """Have a call fail with an error (0: succeed and do nothing), if an argument is so."""
-    number = library.seccomp_syscall_resolve_name(name.encode())
-    if number == _UNKNOWN_CALL:
-        return  # libseccomp does not know it: neither does a kernel of its time
-    wanted = () if argument is None else (
-        _Comparison(argument, _MASKED_EQUAL, mask, value),)
-    _add_number(library, context, number, error, *wanted)
-
-
-def _add_number(
-    library: ctypes.CDLL, context: int, number: int, error: int, *wanted: _Comparison,
-) -> None:
-    comparisons = (_Comparison * 1)(*wanted)
+    comparisons = [_Comparison(argument, _MASKED_EQUAL, mask, value)
+                   for argument, mask, value in wanted]
     status = library.seccomp_rule_add_array(
-        context, _ERRNO | error, number, len(wanted), comparisons)
+        context, action, number, len(comparisons), (_Comparison * len(comparisons))(*comparisons))
     if status != 0 and number >= 0:  # below 0: this architecture has no such call
         raise HostError("a seccomp filter can't be made",
                         why=f"call {number}: {os.strerror(-status)}")

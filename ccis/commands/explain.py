@@ -55,7 +55,7 @@ def explain(
     from builder.explain import explain as read
     from builder.store import open_store
     from images import catalogue
-    from images.image import parse_size
+    from images.sizes import parse_size
 
     try:
         disk_size_bytes = parse_size(disk_size)

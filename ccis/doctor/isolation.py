@@ -32,11 +32,13 @@ def namespaces(_: Host) -> str:
 @check("bubblewrap", needed_for="scripts and packages in a sandbox", remedy=_CONTAINER)
 def bubblewrap(_: Host) -> str:
     """Start a program in the kind of sandbox that scripts get."""
-    from builder.tree.sandbox import isolation
+    from builder.tree.enclosure import Use, enclosure
+    from builder.tree.programs import show_programs
 
-    # One end of the sandbox's world: the host's root, read-only, with its own /dev and /proc.
-    run(["bwrap", "--ro-bind", "/", "/", *isolation("/"), "--unshare-net", "--", "true"],
-        timeout_s=20)
+    with enclosure(None) as made:
+        made.kernel_folders("/")
+        show_programs(made)
+        made.run(["true"], {"PATH": "/usr/bin:/bin"}, Use("a program in a sandbox", time_s=20))
     return run(["bwrap", "--version"]).stdout.strip()
 
 

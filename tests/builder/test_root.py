@@ -10,9 +10,9 @@ import pytest
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.root import initramfs
 from builder.root.bootloader import kernel_options, probe_script
-from builder.root.nosync import filter_file, program
 from builder.root.seal import seal
 from builder.steps import Step, code_digest
+from builder.tree.filters import filter_file
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from specs.model import Rule, load
@@ -59,17 +59,12 @@ def test_under_the_filter_fsync_does_nothing_and_all_else_works(tmp_path: Path) 
     code = ("import os; f = os.open('/tmp/x', os.O_CREAT | os.O_WRONLY); os.write(f, b'x');"
             "os.close(f); os.fsync(f); print('a closed file was synced')")
     words = ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/tmp"]
-    with filter_file() as descriptor:
+    with filter_file("packages") as descriptor:
         filtered = subprocess.run([*words, "--seccomp", str(descriptor), "python3", "-c", code],
                                   pass_fds=[descriptor], capture_output=True, text=True)
     plain = subprocess.run([*words, "python3", "-c", code], capture_output=True, text=True)
     assert filtered.stdout == "a closed file was synced\n", filtered.stderr
     assert "Bad file descriptor" in plain.stderr
-
-
-def test_an_unknown_machine_gets_a_filter_that_allows_all() -> None:
-    assert len(program("riscv64")) == 8
-    assert len(program("x86_64")) == 8 * (3 + 6 + 2)
 
 
 def test_suppressing_the_initramfs_leaves_no_plugin_behind(tmp_path: Path) -> None:

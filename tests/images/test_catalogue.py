@@ -9,8 +9,9 @@ import pytest
 from host.errors import InputError
 from host.yaml_files import load
 from images import catalogue
-from images.image import Image, parse_size
+from images.image import Image
 from images.release import Release
+from images.sizes import parse_size
 
 GOOD = """name: test
 flavour: Test

@@ -15,7 +15,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from host.errors import HostError, ProgramError
-from host.run import TAIL_LINES, environment, going, guarded, kill_group, wait_for
+from host.output import TAIL_LINES
+from host.run import environment, going, guarded, kill_group, wait_for
 
 log = logging.getLogger("ccis.run")
 

@@ -14,6 +14,7 @@ from builder.kickstart.read import read, read_pre
 from builder.root.pre import PreResult, run_pre
 from builder.store import Store
 from host.errors import HostError, InputError
+from images.bounds import Bounds
 from images.catalogue import release
 
 MIB = 1 << 20
@@ -180,4 +181,5 @@ def test_the_log_is_written_in_the_installer(store: Store) -> None:
 
 def test_a_script_that_never_ends_is_ended(store: Store) -> None:
     with pytest.raises(HostError, match="did not end within 1 s"):
-        run_pre([script("sleep 60 & sleep 60\n")], SIZE_BYTES, "", store, timeout_s=1)
+        run_pre([script("sleep 60 & sleep 60\n")], SIZE_BYTES, "", store,
+                bounds=Bounds(minutes=1 / 60))

@@ -19,6 +19,7 @@ from builder.root.scripts import Setting, run_after_failure, run_post, run_pre_i
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from host.errors import HostError, InputError
+from images.bounds import Bounds
 
 Run = Callable[..., Path]
 PROGRAMS = ("chcon", "hostnamectl", "fixfiles")
@@ -155,7 +156,7 @@ def test_erroronfail_ends_the_build_after_onerror(run: Run, tree: Tree, tmp_path
 
 def test_time_is_bounded(run: Run, tmp_path: Path) -> None:
     with pytest.raises(HostError, match="the %post script did not end within 1 s") as caught:
-        run("%post\nsleep 100 & sleep 100\n%end\n", timeout_s=1)
+        run("%post\nsleep 100 & sleep 100\n%end\n", bounds=Bounds(minutes=1 / 60))
     assert caught.value.where == f"{tmp_path}/test.ks:1"
 
 

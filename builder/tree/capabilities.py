@@ -1,0 +1,32 @@
+"""The capabilities of what runs in a sandbox: a list of what is kept, not of what is dropped.
+
+bubblewrap, started by root, goes on with all that it has when the kernel refuses to set what it was
+told (bubblewrap.c, drop_all_caps): it is asked for nothing that this process lacks. A container
+with a choice of capabilities is such a place.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# capabilities(7), <linux/capability.h>: what work on files, owners and programs of a tree needs.
+# SYS_ADMIN sets labels without SELinux, and unmounts; builder/tree/filters.py refuses its rest.
+_KEPT = {
+    "CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_FOWNER": 3, "CAP_FSETID": 4, "CAP_KILL": 5,
+    "CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SETPCAP": 8, "CAP_LINUX_IMMUTABLE": 9,
+    "CAP_NET_BIND_SERVICE": 10, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21, "CAP_MKNOD": 27,
+    "CAP_LEASE": 28, "CAP_AUDIT_WRITE": 29, "CAP_SETFCAP": 31, "CAP_MAC_ADMIN": 33,
+}
+
+
+def options() -> list[str]:
+    """Return bubblewrap's options for exactly the kept capabilities that this process has."""
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    sets = {name: int(value, 16) for name, value in re.findall(r"Cap(\w+):\s*([0-9a-f]+)", text)}
+    ours = sets["Prm"] & sets["Bnd"]
+    words = ["--cap-drop", "ALL"]
+    for name, number in _KEPT.items():
+        if ours >> number & 1:
+            words += ["--cap-add", name]
+    return words

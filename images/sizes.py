@@ -1,0 +1,13 @@
+"""Sizes as people write them in our YAML files."""
+
+from __future__ import annotations
+
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that "10 GiB" means; raises ValueError for anything else."""
+    number, _, unit = text.strip().partition(" ")
+    if unit not in _UNITS or not number.isdigit() or int(number) == 0:
+        raise ValueError(f"{text!r} is not a size such as '10 GiB' ({', '.join(_UNITS)})")
+    return int(number) * _UNITS[unit]
