@@ -8,18 +8,15 @@ import logging
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
-from ccis import log
-from host.clean_room import is_ignored
+from ccis import log, signals
 from host.errors import CcisError, ProgramError, from_os_error
 from host.urls import scrub
 
@@ -29,7 +26,6 @@ BUG_STATUS = 70
 GRACE_S = 20.0
 """How long a signal lets us clean up; removing a root tree takes a few seconds."""
 
-ONE_S = 1.0
 TAIL_LINES = 15
 _logger = logging.getLogger("ccis.run")
 
@@ -80,38 +76,8 @@ def _plain(value: Any) -> object:
 
 
 def end_on_signals() -> None:
-    """Let Ctrl-C, SIGTERM and SIGHUP unwind the program, so that it cleans up; status 128+n.
-
-    A second signal, or GRACE_S seconds of cleaning up, end it at once: work in other threads can't
-    be unwound. Programs that we started die with us, and the next run sweeps what is left, as it
-    does after SIGKILL. What comes within ONE_S of the first is the same wish said twice, and
-    changes nothing: timeout(1) signals its child and then the group that it is in, systemd sends
-    SIGTERM and SIGHUP together.
-    """
-    began_s: float | None = None
-
-    def end(number: int) -> NoReturn:
-        note("ccis: ended without cleaning up; the next run will")
-        os._exit(128 + number)
-
-    def unwind(number: int, _: FrameType | None) -> None:
-        nonlocal began_s
-        now_s = time.monotonic()
-        if began_s is not None:
-            if now_s - began_s > ONE_S:
-                end(number)
-            return
-        began_s = now_s
-        signal.signal(signal.SIGALRM, lambda _number, _frame: end(number))
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
-
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup's wish that a closed terminal end nothing is respected; SIGTERM always ends us.
-        if each == signal.SIGTERM or not is_ignored(each):
-            signal.signal(each, unwind)
+    """Let Ctrl-C, SIGTERM and SIGHUP unwind the program, for GRACE_S seconds at most."""
+    signals.end_on_signals(lambda: GRACE_S, note)
 
 
 def guarded(work: Callable[[], object]) -> int:

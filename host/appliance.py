@@ -26,6 +26,8 @@ GuestFS = Any
 """A libguestfs handle; the binding carries no types."""
 
 MEMORY_MIB = 1280
+_going: set[str] = set()
+"""The marks of the appliances that run now, in all threads."""
 _EVENT_TAIL_LINES = 40
 
 
@@ -84,6 +86,7 @@ def open_appliance(
                 # QEMU would stop the guest when the host's disk is full, and wait for room.
                 g.config("-set", f"drive.hd{number}.werror=report")
             watchdog.start()
+            _going.add(mark)
             _launch(g, tail)
             yield g
             if not readonly:
@@ -98,6 +101,7 @@ def open_appliance(
         finally:
             watchdog.cancel()
             g.close()
+            _going.discard(mark)
 
 
 def shell(g: GuestFS, script: str) -> str:
@@ -181,6 +185,12 @@ def _launch(g: GuestFS, tail: deque[str]) -> None:
             why="; ".join([str(error), *said[-3:]]),
             remedy="run libguestfs-test-tool, or see `ccis doctor`",
         ) from error
+
+
+def kill_all() -> None:
+    """Kill every appliance of this process, in whatever thread: the calls at hand then fail."""
+    for mark in tuple(_going):
+        _kill_marked(mark)
 
 
 def _kill_marked(mark: str) -> None:

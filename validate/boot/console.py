@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import deque
@@ -10,12 +9,15 @@ from contextlib import suppress
 from io import BufferedReader, BufferedWriter, RawIOBase
 from pathlib import Path
 
-LOG_BYTES_MAX = 32 << 20
+from host.patterns import pattern
+
+LOG_BYTES_MAX = 8 << 20
+"""So much of a console is kept; a guest that says more has lost its way: a boot says 100 KiB."""
 TAIL_LINES = 25
 _LINE_BYTES_MAX = 4096
 
 FATAL = [
-    (re.compile(pattern), meaning) for pattern, meaning in (
+    (pattern(expression), meaning) for expression, meaning in (
         (r"Kernel panic - not syncing", "the kernel panicked"),
         (r"You are in emergency mode|Entering emergency mode|Reached target .*Emergency Mode",
          "systemd went into emergency mode"),
@@ -28,7 +30,7 @@ FATAL = [
          "the initramfs waits in vain for a file system"),
         (r"Gave up waiting for root", "the initramfs did not find the root file system"),
         (r"grub rescue>|^grub>", "GRUB did not find its configuration"),
-        (r"No bootable device|Boot failed: not a bootable disk",
+        (r"No bootable device|Boot failed: not a bootable disk|No bootable option or device",
          "the firmware found nothing to boot"),
         (r"UEFI Interactive Shell|^Shell>", "the firmware found no UEFI boot loader"),
         (r"Too many attempts to activate|Failed to start (systemd-cryptsetup@|Cryptography Setup)",
@@ -37,14 +39,17 @@ FATAL = [
     )
 ]
 
-QUESTION = re.compile(r"(Please enter|Enter) (passphrase|recovery key) for |Password \(/dev/\S+\)")
+QUESTION = pattern(r"(Please enter|Enter) (passphrase|recovery key) for |Password \(/dev/\S+\)")
 """How systemd-ask-password, cryptsetup, GRUB and an initramfs without systemd ask for a key."""
 
 _TRIES = 3
+_QUESTIONS_MAX = 12
+_KEYS_MAX = 16
+_KEY = pattern(r"((?:ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+)")
 _TYPE_AFTER_S = 1.0
 """What is typed before whoever asked has switched off the echo may be lost, or shown."""
 
-_ESCAPES = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][0-9A-Z]|[=>c])|\r|\x00")
+_ESCAPES = pattern(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][0-9A-Z]|[=>c])|\r|\x00")
 _KEYS_BEGIN, _KEYS_END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 
 
@@ -66,6 +71,7 @@ class Console:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._keys: list[str] = []
         self._in_keys = False
+        self._listener: threading.Thread | None = None
         self.fatal: str | None = None
         self.unanswered: str | None = None
         self.ready = threading.Event()
@@ -73,6 +79,16 @@ class Console:
         self.prompt = False
         self._thread = threading.Thread(target=self._read, args=(pipe, log_path), daemon=True)
         self._thread.start()
+
+    def listen(self, firmware: BufferedReader) -> None:
+        """Notice what the firmware says elsewhere: a BIOS tells its troubles to a screen only."""
+        self._listener = threading.Thread(target=self._overhear, args=(firmware,), daemon=True)
+        self._listener.start()
+
+    def _overhear(self, firmware: BufferedReader) -> None:
+        with suppress(OSError, ValueError):  # closed while it is read, as at the end of a boot
+            while raw := firmware.readline(_LINE_BYTES_MAX):
+                self._notice(_text(raw.rstrip(b"\n")))
 
     @property
     def host_keys(self) -> list[str]:
@@ -87,11 +103,17 @@ class Console:
     def join(self) -> None:
         """Wait until everything is read; call it when QEMU has ended."""
         self._thread.join(timeout=5)
+        if self._listener is not None:
+            self._listener.join(timeout=5)
 
     def _read(self, pipe: BufferedReader, log_path: Path) -> None:
-        kept_bytes, waiting, answered = 0, b"", False
+        kept_bytes, said_bytes, waiting, answered = 0, 0, b"", False
         with log_path.open("wb") as log:
             while chunk := pipe.read1(_LINE_BYTES_MAX):
+                said_bytes += len(chunk)
+                if said_bytes > LOG_BYTES_MAX:
+                    self.fatal = self.fatal or "the guest floods its console"
+                    continue  # it is drained, and no longer listened to
                 *lines, waiting = (waiting + chunk).split(b"\n")
                 if len(waiting) > _LINE_BYTES_MAX:
                     lines, waiting = [*lines, waiting], b""
@@ -118,7 +140,10 @@ class Console:
         # "(press TAB for no echo)" may come a moment later, so only the beginning is compared.
         name = question.partition(":")[0]
         self._asked.append(name)
-        if self._answer is None or self._keyboard is None:
+        if len(self._asked) > _QUESTIONS_MAX:
+            self._asked.pop()
+            self.fatal = self.fatal or "the guest asks for passphrases without an end"
+        elif self._answer is None or self._keyboard is None:
             self.unanswered = self.unanswered or name
         elif self._asked.count(name) > _TRIES:
             self.fatal = self.fatal or "the key does not open the disk"
@@ -143,14 +168,14 @@ class Console:
         if self._marker in line:
             self.ready.set()
         if self.fatal is None:
-            self.fatal = next((text for pattern, text in FATAL if pattern.search(line)), None)
+            self.fatal = next((text for form, text in FATAL if form.search(line)), None)
 
     def _take_keys(self, line: str) -> None:
         if _KEYS_BEGIN in line:
             self._in_keys, self._keys = True, []
         elif _KEYS_END in line:
             self._in_keys = False
-        elif self._in_keys and (match := re.search(r"((?:ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+)", line)):
+        elif self._in_keys and len(self._keys) < _KEYS_MAX and (match := _KEY.search(line)):
             self._keys.append(match[1])
 
 

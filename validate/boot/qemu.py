@@ -22,7 +22,7 @@ from host import block
 from host.errors import HostError
 from host.jail import need
 from host.kvm import EMULATORS, kvm_works
-from host.run import environment, guarded, kill_group
+from host.run import environment, going, guarded, kill_group
 from specs.model import Firmware
 from validate.artefact import ArtefactFacts
 from validate.boot.console import Console
@@ -97,7 +97,9 @@ def started(
     disk_bytes = facts.virtual_size_bytes + GROWTH_BYTES
     overlay = folder / "disk.qcow2"
     block.overlay(overlay, facts.path.resolve(), facts.format, disk_bytes)
-    control, theirs = socket.socketpair()  # no path in a file system, so none that is too long
+    # No paths in a file system, so none that is too long.
+    control, theirs = socket.socketpair()
+    firmware_end, their_firmware_end = socket.socketpair()
     argv = [
         emulator.program, "-nodefaults", "-no-user-config", "-display", "none",
         "-machine", emulator.machine, *(["-accel", "kvm", "-cpu", "host"] if kvm else
@@ -112,34 +114,45 @@ def started(
         "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=",
         "-chardev", f"socket,id=control,fd={theirs.fileno()}",
         "-mon", "chardev=control,mode=control", "-serial", "stdio",
-        *_firmware(arch, firmware, folder),
+        *_firmware(arch, firmware, folder, their_firmware_end),
     ]
     try:
-        process = _start(argv, theirs)
+        process = _start(argv, [theirs, their_firmware_end])
     finally:
         theirs.close()
+        their_firmware_end.close()
     assert isinstance(process.stdout, BufferedReader)
     assert isinstance(process.stdin, BufferedWriter)
     console = Console(
         process.stdout, folder / "serial.log", seed.marker, keyboard=process.stdin,
         answer=passphrase,
     )
+    going.add(process)
+    said = firmware_end.makefile("rb")
+    console.listen(said)
     try:
         yield Machine(process, console, "kvm" if kvm else "tcg", disk_bytes, control)
     finally:
-        kill_group(process)
+        kill_group(process)  # before the pipes are closed, which waits for their readers
+        going.discard(process)
         console.join()
+        said.close()
+        firmware_end.close()
         process.stdout.close()
         with suppress(OSError):
             process.stdin.close()
         control.close()
 
 
-def _firmware(arch: str, firmware: Firmware, folder: Path) -> list[str]:
+def _firmware(
+    arch: str, firmware: Firmware, folder: Path, messages: socket.socket,
+) -> list[str]:
     if firmware == "bios":
         if arch != "x86_64":
             raise HostError(f"there is no BIOS on {arch}", remedy="boot it by UEFI")
-        return []
+        # SeaBIOS tells its debug port as well what it shows on the screen (its docs, "Debugging").
+        return ["-chardev", f"socket,id=firmware,fd={messages.fileno()}",
+                "-device", "isa-debugcon,iobase=0x402,chardev=firmware"]
     code, template = uefi_firmware(arch)
     variables = folder / "variables.fd"
     shutil.copyfile(template, variables)
@@ -156,7 +169,7 @@ def _disk(name: str, node: Mapping[str, Any]) -> list[str]:
     return ["-blockdev", json.dumps({"node-name": name, **node})]
 
 
-def _start(argv: Sequence[str], control: socket.socket) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], ends: Sequence[socket.socket]) -> subprocess.Popen[bytes]:
     """Start QEMU in a network of its own: with a loopback device and nothing else.
 
     QEMU's user network would let a guest reach whatever this host reaches: services on its
@@ -167,7 +180,7 @@ def _start(argv: Sequence[str], control: socket.socket) -> subprocess.Popen[byte
     log.debug("+ %s", shlex.join(words))
     process = subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True, pass_fds=[control.fileno()], env=environment(),
+        start_new_session=True, pass_fds=[end.fileno() for end in ends], env=environment(),
     )
     with suppress(subprocess.TimeoutExpired):
         process.wait(1.0)

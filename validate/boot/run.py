@@ -28,6 +28,8 @@ one that does other work as well."""
 
 _POLL_S = 1.0
 _SILENT_CONSOLE_S = 120.0
+_MUTE_S = {"kvm": 90.0, "tcg": 300.0}
+"""A loader or a kernel has said something by then, or never will: GRUB does so within seconds."""
 # Whom cloud-init makes on Enterprise Linux, where it is not who the spec expects.
 _DEFAULT_USERS = (
     "cloud-user", "ec2-user", "centos", "rocky", "almalinux", "opc", "azureuser", "fedora",
@@ -120,6 +122,8 @@ def _wait(
             raise _failed(machine, machine.console.fatal, step)
         if not machine.running:
             raise _failed(machine, "QEMU ended by itself", step)
+        if not machine.console.last_line and spent_s > _MUTE_S[machine.accelerator]:
+            raise _failed(machine, f"nothing was said on the console for {spent_s:.0f} s", step)
         if spent_s > limit_s:
             raise _failed(machine, f"cloud-init was not done after {limit_s:.0f} s", step)
         if prompt_at is None and machine.console.prompt:
@@ -131,6 +135,10 @@ def _wait(
         status, said = ssh.say(_DONE, timeout_s=max(limit_s - (time.monotonic() - begun), 90.0))
         if status == 0:
             return
+        if not machine.running:
+            raise _failed(machine, "QEMU ended by itself", step)
+        if machine.console.fatal:
+            raise _failed(machine, machine.console.fatal, step)
         if "Permission denied" in said and (other := _let_in(ssh)):
             ssh.user = other  # the image's own default user; the rules say whether it may be
             continue

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import re
+import binascii
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from host.errors import HostError
 from host.jail import bounded
+from host.patterns import number, pattern
 from host.run import run
 from validate.boot.guest import Answer
 from validate.boot.qemu import SSH_PORT, Machine
@@ -71,7 +72,7 @@ class Ssh:
         )
         if done.status == 0:
             return ["none"]
-        match = re.search(r"Permission denied \(([^)]*)\)", done.stderr)
+        match = pattern(r"Permission denied \(([^)]*)\)").search(done.stderr)
         return match[1].split(",") if match else [f"unknown: {done.stderr.strip()[-200:]}"]
 
     def ask(self, commands: Iterable[str]) -> tuple[bool, dict[str, Answer]]:
@@ -86,13 +87,8 @@ class Ssh:
             "if sudo -n true; then exec sudo -n bash -s; else exec bash -s; fi",
             stdin=script, timeout_s=_BATCH_S,
         )
-        answers = {
-            listed[int(number)]: Answer(_decoded(text), int(code))
-            for number, text, code in re.findall(
-                rf"^{mark} (\d+)\n([A-Za-z0-9+/=\n]*){mark} end (\d+)$", output, re.MULTILINE,
-            )
-        }
-        return status == 0 and f"{mark} root" in output, answers
+        lines = output.split("\n")
+        return status == 0 and f"{mark} root" in lines, dict(_answers(listed, mark, lines))
 
     def _with_key(self, user: str) -> list[str]:
         return [
@@ -109,6 +105,9 @@ class Ssh:
             "-o", f"UserKnownHostsFile={self._known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null",
             "-o", "StrictHostKeyChecking=accept-new", "-o", "UpdateHostKeys=no",
             "-o", "HashKnownHosts=no", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR",
+            # Nothing of ours is offered to the guest, and no connection is shared with others.
+            "-a", "-x", "-o", "IdentityAgent=none", "-o", "ClearAllForwardings=yes",
+            "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "GSSAPIAuthentication=no",
             "-o", f"ConnectTimeout={_CONNECT_S}", "-o", "ServerAliveInterval=20",
         ]
 
@@ -119,10 +118,10 @@ def _script(commands: list[str], mark: str) -> str:
     Commands and answers travel in base64, so that neither can be mistaken for the frame.
     """
     lines = [f'[ "$(id -u)" = 0 ] && echo {mark} root', "export LC_ALL=C.UTF-8 SYSTEMD_PAGER="]
-    for number, command in enumerate(commands):
+    for place, command in enumerate(commands):
         packed = base64.b64encode(command.encode()).decode()
         lines += [
-            f"echo {mark} {number}",
+            f"echo {mark} {place}",
             f'timeout {_COMMAND_S} bash -o pipefail -c "$(echo {packed} | base64 -d)" 2>&1 '
             f"</dev/null | head -c {_OUTPUT_BYTES_MAX} | base64",
             f'echo "{mark} end ${{PIPESTATUS[0]}}"',
@@ -130,6 +129,30 @@ def _script(commands: list[str], mark: str) -> str:
     return "\n".join([*lines, "exit 0"]) + "\n"
 
 
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode(errors="replace").strip()
+def _answers(
+    commands: Sequence[str], mark: str, lines: Iterable[str],
+) -> Iterator[tuple[str, Answer]]:
+    """Yield each command with its answer, as _script() frames them; what has no frame is lost.
 
+    The guest has read the mark, and may say anything.
+    """
+    command, packed = None, []
+    for line in lines:
+        words = line.split(" ")
+        if words[0] != mark:
+            packed.append(line)
+            continue
+        if words[1:2] == ["end"] and len(words) == 3 and command is not None:
+            code, text = number(words[2]), _decoded("".join(packed))
+            if code is not None and text is not None:
+                yield command, Answer(text, code)
+        place = number(words[1]) if len(words) == 2 else None
+        command = commands[place] if place is not None and place < len(commands) else None
+        packed = []
+
+
+def _decoded(text: str) -> str | None:
+    try:
+        return base64.b64decode(text, validate=True).decode(errors="replace").strip()
+    except binascii.Error:
+        return None

@@ -5,7 +5,6 @@ Both are read through libguestfs, each in an appliance of its own, as the valida
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from host.appliance import GuestFS
 from host.errors import InputError
+from host.patterns import pattern
 from validate.artefact import inspect
 from validate.compare.entries import Entry, differences
 from validate.compare.pieces import first_difference
@@ -138,14 +138,20 @@ def _attributes(printed: bytes) -> dict[str, dict[str, str]]:
         first, *lines = paragraph.strip("\n").split("\n")
         if not first.startswith("# file: "):
             continue
-        path = _text(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]),
-                            first.removeprefix("# file: ").encode(errors="surrogateescape")))
+        path = _unescaped(first.removeprefix("# file: "))
         pairs = (line.partition("=") for line in lines)
         found["" if path == "." else path.removeprefix("./")] = {
             name: value for name, _, value in pairs
             if name.startswith(_OURS) and not name.startswith(_NOT_OURS)
         }
     return found
+
+
+def _unescaped(path: str) -> str:
+    """Return a path that getfattr(1) printed with odd bytes as \\ooo; one letter is one byte."""
+    letters = path.encode(errors="surrogateescape").decode("latin-1")
+    plain = pattern(r"\\([0-3][0-7]{2})").sub(lambda octal: chr(int(octal[1], 8)), letters)
+    return _text(plain.encode("latin-1"))
 
 
 def _text(printed: bytes) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from host.patterns import pattern
+
 SHOWN_MAX = 20
 """So many files are named; a build that went wrong as a whole differs in thousands."""
-_DIGEST = re.compile("[0-9a-f]{64}")
+_DIGEST = pattern("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from host.patterns import pattern
 from specs.kinds.guest import GuestCommand, GuestPackages
 from validate.boot.guest import Guest
 from validate.checks.packages import compare
@@ -23,7 +22,7 @@ def guest_command(check: GuestCommand, guest: Guest) -> Finding:
         expected.append(f"and ends with {check.status}")
     if check.empty:
         good = good and not answer.output
-    good = good and all(re.search(one, answer.output, re.MULTILINE) for one in check.matches)
+    good = good and all(pattern(f"(?m){one}").search(answer.output) for one in check.matches)
     found = answer.output or "nothing"
     if answer.status != (check.status or 0):
         found += f" (status {answer.status})"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from host.patterns import pattern
 from specs.kinds.guest import (
     GuestHostKeysNew,
     GuestHostname,
@@ -33,7 +32,7 @@ def guest_host_keys_new(check: GuestHostKeysNew, guest: Guest) -> Finding:
     """
     wrong, names = [], []
     for line in guest.answer(_KEY_FILES).output.splitlines():
-        match = re.fullmatch(r"(\S+) (\d+) (\d+) (\d+)", line)
+        match = pattern(r"(\S+) (\d+) (\d+) (\d{1,18})").fullmatch(line)
         if match is None:
             wrong.append(line)
             continue
@@ -57,7 +56,7 @@ def guest_host_keys_new(check: GuestHostKeysNew, guest: Guest) -> Finding:
 def guest_machine_id(check: GuestMachineId, guest: Guest) -> Finding:
     """Read it: 32 hexadecimal digits, not all zero (machine-id(5))."""
     found = guest.answer(_MACHINE_ID).output
-    good = re.fullmatch(r"[0-9a-f]{32}", found) is not None and set(found) != {"0"}
+    good = pattern("[0-9a-f]{32}").fullmatch(found) is not None and set(found) != {"0"}
     return Finding(good, found or "nothing", "32 hexadecimal digits")
 
 

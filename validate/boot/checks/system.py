@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
-
+from host.errors import InputError
+from host.patterns import pattern
 from specs.kinds.guest import (
     GuestCloudInitDone,
     GuestFirmware,
@@ -12,6 +11,7 @@ from specs.kinds.guest import (
     GuestRootGrown,
 )
 from validate.boot.guest import Guest
+from validate.documents import parse_json
 from validate.registry import Finding, proves, verdict
 
 _STATUS = "cloud-init status --long"
@@ -19,7 +19,7 @@ _RESULT = "cat /run/cloud-init/result.json"
 _FIRMWARE = "if [ -d /sys/firmware/efi ]; then echo uefi; else echo bios; fi"
 _ROOT_SIZE = "df -B1 --output=size,fstype /"
 _ROOT_STACK = 'lsblk -snlo TYPE "$(findmnt -nvo SOURCE /)"'
-_BETWEEN = re.compile(r"^(crypt|lvm|raid\d*|linear)$", re.MULTILINE)
+_BETWEEN = pattern(r"(?m)^(crypt|lvm|raid\d*|linear)$")
 """What cloud-init's growpart does not grow (its documentation, "Growpart")."""
 _GROWTH_LOG = (
     "lsblk -bno NAME,SIZE,FSTYPE,MOUNTPOINT; "
@@ -32,12 +32,13 @@ def guest_cloud_init_done(check: GuestCloudInitDone, guest: Guest) -> Finding:
     """Read cloud-init's status and the result that it wrote."""
     expected = "status: done, from the NoCloud seed, no errors"
     status = guest.answer(_STATUS).output
-    wrong = [] if re.search(r"^status: done$", status, re.MULTILINE) else [status]
+    wrong = [] if pattern(r"(?m)^status: done$").search(status) else [status]
+    told = guest.answer(_RESULT).output
     try:
-        result = json.loads(guest.answer(_RESULT).output)["v1"]
+        result = parse_json("result.json", told)["v1"]
         wrong += [str(error) for error in result["errors"]]
         source = str(result["datasource"])
-    except (ValueError, KeyError, TypeError):
+    except (InputError, KeyError, TypeError):
         return Finding(False, "; ".join([*wrong, "no result.json that can be read"]), expected)
     if "NoCloud" not in source:
         wrong.append(f"the data came from {source}")
@@ -55,7 +56,7 @@ def guest_firmware(check: GuestFirmware, guest: Guest) -> Finding:
 def guest_root_grown(check: GuestRootGrown, guest: Guest) -> Finding:
     """Compare the file system with the disk."""
     output = guest.answer(_ROOT_SIZE).output
-    match = re.search(r"^\s*(\d+)\s+(\S+)\s*$", output, re.MULTILINE)
+    match = pattern(r"(?m)^\s*(\d{1,18})\s+(\S+)\s*$").search(output)
     least = guest.disk_bytes - check.slack_bytes
     expected = f"at least {least} of the disk's {guest.disk_bytes} bytes"
     if match is None:
@@ -63,7 +64,7 @@ def guest_root_grown(check: GuestRootGrown, guest: Guest) -> Finding:
     size = f"{match[1]} bytes of {match[2]}"
     if int(match[1]) >= least:
         return Finding(True, size, expected)
-    if between := _BETWEEN.findall(guest.answer(_ROOT_STACK).output):
+    if between := [one[1] for one in _BETWEEN.finditer(guest.answer(_ROOT_STACK).output)]:
         on = ", ".join(dict.fromkeys(between))
         return Finding(None, f"{size} on {on}, which its owner grows", expected)
     return Finding(False, f"{size}; {guest.answer(_GROWTH_LOG).output}", expected)
