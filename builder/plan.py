@@ -19,7 +19,7 @@ from builder.formats.tools.flat_kickstart import flat
 from builder.kickstart import registry
 from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import Kickstart, read, read_pre
-from builder.kickstart.secret_words import masked, plain_secrets
+from builder.kickstart.secret_words import plain_secrets, shown_name
 from builder.options import Options
 from builder.plan_steps import all_steps, packages_step
 from builder.root.origins import origins
@@ -167,7 +167,7 @@ def _about(options: Options, kickstart: Kickstart, epoch: int) -> About:
 
 
 def _strays(kickstart: Kickstart) -> list[tuple[str, str]]:
-    return [(command.where, f"{masked(command.name, command.name)} is left out: {registry.STRAY}")
+    return [(command.where, f"{shown_name(command.name)} is left out: {registry.STRAY}")
             for command in kickstart.commands if command.is_stray]
 
 

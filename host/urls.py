@@ -9,6 +9,7 @@ MASK = "…"
 
 # From "://" on, as far as a URL may go in running text.
 _TOKEN = re.compile(r"://[^\s\"<>]+")
+_USER = re.compile(r"[^\s/:@]{1,200}:[^\s/@]{1,200}@")
 _PARAMETER = re.compile(r"([?&;#])([^=&;#?]{1,200})=([^&;#]*)")
 _NAMES = ("token", "secret", "passw", "passphrase", "pwd", "signature", "credential", "apikey",
           "api_key", "api-key", "access_key", "accesskey", "access-key", "authorization", "session")
@@ -23,7 +24,7 @@ def shown(url: str) -> str:
     if "://" in url:
         return scrub(url)
     authority, slash, rest = url.partition("/")
-    return scrub_query(f"{authority.rpartition('@')[2]}{slash}{rest}")
+    return scrub_query(_USER.sub("", f"{authority.rpartition('@')[2]}{slash}{rest}"))
 
 
 def scrub(text: str) -> str:

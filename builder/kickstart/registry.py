@@ -18,6 +18,7 @@ from typing import Literal
 
 from builder.kickstart.model import Addon, Command, Kickstart
 from builder.kickstart.options import Spellings, recognise, section_options, used
+from builder.kickstart.secret_words import shown_name
 from builder.tree.tree import Tree
 from host.errors import InputError, ProgramError
 
@@ -154,7 +155,7 @@ def verdicts(kickstart: Kickstart) -> Iterator[Verdict]:
     """Yield what becomes of each command, section and add-on, and of options that differ."""
     for command in kickstart.commands:
         if command.is_stray:
-            yield Verdict(command.name, Status("meaningless", STRAY), command.where)
+            yield Verdict(shown_name(command.name), Status("meaningless", STRAY), command.where)
         else:
             yield from _judge(command.name, used(command), command.where)
     for section in kickstart.sections:

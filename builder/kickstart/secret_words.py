@@ -19,6 +19,11 @@ _OPTIONS = ("--password", "--passphrase", "--wpakey", "--wepkey", "--activation-
             "--one-time-password", "--reverse-password", "--secret", "--token", "--hw-passphrase")
 _ADDRESSES = ("--url", "--baseurl", "--mirrorlist", "--metalink", "--proxy")
 _PREFIX_MIN = 5  # "--pas": optparse and argparse take any beginning that is unique
+_LIKE = re.compile(r"pas+w|passphrase|secret|token|pwd")
+"""A misspelt option is still followed by a password. `--backuppassphrase` is a flag."""
+_NOBODYS = {"locked", "*", "!", "!!", "x", "nope", "none", "disabled",
+            "thereisnopasswordanditslocked"}
+"""What public kickstarts give --iscrypted for an account without a password."""
 _BARE = {"rootpw": (), "sshpw": ("--username",)}
 """Commands whose bare word is a password, with those of their options that take a word."""
 _HASH = re.compile(r"\$[0-9a-zA-Z.]+\$|grub\.pbkdf2\.")
@@ -53,14 +58,19 @@ def masked(text: str, line: str) -> str:
     for number, start in _secret_places(name, words):
         value = words[number][len(start):]
         text = text.replace(value, MASK) if value else text
-    if found := re.match(r"\w*(?:passw|pw|secret|token|key)\w*=", name, re.IGNORECASE):
-        text = text.replace(name[found.end():], MASK) if name[found.end():] else text
-    return scrub(text)
+    return scrub(text.replace(name, shown_name(name)))
+
+
+def shown_name(name: str) -> str:
+    """Return the first word of a line, which may be an assignment: `rootpw=…`."""
+    found = re.match(r"\w*(?:pass|pw|secret|token|key)\w*=", name, re.IGNORECASE)
+    return f"{found[0]}{MASK}" if found else name
 
 
 def has_secret(command: Command) -> bool:
     """Say whether a line holds a password, plain or hashed, a passphrase, or a URL with a user."""
     return (masked_words(command.name, command.words) != list(command.words)
+            or shown_name(command.name) != command.name
             or any(looks_secret(word) for word in command.words))
 
 
@@ -107,8 +117,9 @@ def redacted(kickstart: Kickstart) -> str:
     for command in kickstart.commands:
         words = masked_words(command.name, command.words)
         file, _, line = command.where.rpartition(":")
-        if words != list(command.words) and file in texts and line.isdigit():
-            texts[file][int(line) - 1] = " ".join([command.name, *words])
+        shown_line = [shown_name(command.name), *words]
+        if shown_line != [command.name, *command.words] and file in texts and line.isdigit():
+            texts[file][int(line) - 1] = " ".join(shown_line)
     return "".join("\n".join(lines) for _, lines in sorted(texts.items()))
 
 
@@ -133,26 +144,30 @@ def _plain(command: Command) -> Iterator[tuple[str, str]]:
 def _secret_places(name: str, words: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the number of each word that holds a secret, and what of it is none, `--password=`."""
     takes: str | None = None
+    nobodys = _NOBODYS if "--iscrypted" in words else {""}
     for number, word in enumerate(words):
-        option, equals, _ = word.partition("=")
-        if takes is not None:
-            if takes == "secret":
-                yield number, ""
+        option, equals, value = word.partition("=")
+        if word.startswith("--"):
             takes = None
-        elif word.startswith("--"):
             if _is_secret(option):
-                if equals:
+                if equals and value not in nobodys:
                     yield number, f"{option}="
-                else:
-                    takes = "secret"
+                takes = None if equals else "secret"
             elif not equals and option in _BARE.get(name, ()):
                 takes = "word"
-        elif name in _BARE:
-            yield number, ""
+        elif takes is None and name not in _BARE:
+            continue
+        else:
+            if takes != "word" and word not in nobodys:
+                yield number, ""
+            takes = None
 
 
 def _is_secret(option: str) -> bool:
-    return len(option) >= _PREFIX_MIN and any(known.startswith(option) for known in _OPTIONS)
+    if option == "--backuppassphrase":
+        return False
+    return bool(_LIKE.search(option)) or (
+        len(option) >= _PREFIX_MIN and any(known.startswith(option) for known in _OPTIONS))
 
 
 def _shown_word(word: str, before: str) -> str:
