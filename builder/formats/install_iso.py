@@ -14,7 +14,6 @@ and inst.stage2= names a mirror.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,8 +29,8 @@ from builder.formats.tools import (
     repository,
     tree_kernel,
 )
-from builder.tree.sandbox import Sandbox
-from builder.tree.tree import Tree
+from builder.formats.tools.tree_files import copies, plain_names
+from host.beneath.root import Root
 from host.errors import InputError
 from host.progress import Progress
 
@@ -41,7 +40,7 @@ source = TREE
 uses = (*NAMING, *CONTENT)
 
 _KEYS = "/etc/pki/rpm-gpg"
-_KEY = re.compile(r"RPM-GPG-KEY-[A-Za-z0-9_.+-]+")
+_KEYS_BYTES = 16 << 20
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
@@ -54,10 +53,9 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
                          where=about.image, remedy="build it from a kickstart with %packages")
     label = iso.label(about)
     packages = {f"Packages/{file.name[0].lower()}/{file.name}": file for file in about.packages}
-    tree = Tree(source, Sandbox(source, about.epoch))
     with tempfile.TemporaryDirectory(dir=folder) as name_of_scratch:
         scratch = Path(name_of_scratch)
-        kernel = tree_kernel.of(tree, scratch)
+        kernel = tree_kernel.of(source, about.epoch, scratch / "kernel")
         loader = iso_loader.prepare(
             source, about.arch, _menu(about, label, kernel), label, about.epoch,
             scratch / "loader")
@@ -69,7 +67,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
         content = {
             **packages, "repodata": repodata,
             iso_loader.KERNEL: kernel.image, iso_loader.INITRAMFS: kernel.initramfs,
-            **_keys(tree, scratch / "keys"),
+            **_keys(Root(source), scratch / "keys"),
         }
         content |= _described(about, content, scratch)
         iso.write(folder / "install.iso", content, label, about.epoch, loader, scratch / "iso")
@@ -80,12 +78,11 @@ def identity() -> Mapping[str, str]:
     return {"iso": iso.version(), "fat": fat.version(), "repodata": repository.version()}
 
 
-def _keys(tree: Tree, scratch: Path) -> dict[str, Path]:
-    """Return copies of the tree's keys by their names."""
-    scratch.mkdir()
-    return {name: tree.take(f"{_KEYS}/{name}", scratch / name)
-            for name in tree.names(_KEYS)
-            if _KEY.fullmatch(name) and tree.files.is_file(f"{_KEYS}/{name}")}
+def _keys(root: Root, folder: Path) -> dict[str, Path]:
+    """Return copies of the keys that the tree's packages are checked with, by name."""
+    wanted = {name: f"{_KEYS}/{name}" for name in plain_names(root, _KEYS)
+              if name.startswith("RPM-GPG-KEY-")}
+    return copies(root, wanted, folder, _KEYS_BYTES)
 
 
 def _menu(about: About, label: str, kernel: tree_kernel.Kernel) -> iso_loader.Menu:

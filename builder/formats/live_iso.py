@@ -14,8 +14,8 @@ from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import fat, iso, iso_loader, squashfs, tree_kernel
-from builder.tree.sandbox import Sandbox
-from builder.tree.tree import Tree
+from builder.formats.tools.tree_files import text
+from host.beneath.root import Root
 from host.errors import InputError
 from host.progress import Progress
 
@@ -37,12 +37,11 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
     Raises InputError for a tree that can't start from one: with a disk in its fstab, without
     kernel or boot loader, or with an initramfs that knows no live image.
     """
-    tree = Tree(source, Sandbox(source, about.epoch))
+    label = iso.label(about)
     with tempfile.TemporaryDirectory(dir=folder) as name_of_scratch:
         scratch = Path(name_of_scratch)
-        kernel = tree_kernel.of(tree, scratch)
-        _check(tree, kernel, about)
-        label = iso.label(about)
+        kernel = tree_kernel.of(source, about.epoch, scratch / "kernel")
+        _check(source, kernel, about)
         arguments = " ".join([f"root=live:CDLABEL={label}", _ARGUMENTS, *kernel.arguments])
         menu = iso_loader.Menu([
             (f"Start {about.title}", arguments),
@@ -53,7 +52,7 @@ def make(source: Path, folder: Path, about: About, progress: Progress) -> None:
             source, about.arch, menu, label, about.epoch, scratch / "loader")
         image = scratch / "squashfs.img"
         squashfs.make(source, image, about.epoch, exclude=_LEFT_OUT,
-                      compression=_compression(tree, kernel))
+                      compression=_compression(source, kernel))
         progress.advance(name, 80, "medium")
         content = {
             "LiveOS/squashfs.img": image,
@@ -69,22 +68,22 @@ def identity() -> Mapping[str, str]:
             "fat": fat.version()}
 
 
-def _compression(tree: Tree, kernel: tree_kernel.Kernel) -> tuple[str, ...]:
+def _compression(root: Path, kernel: tree_kernel.Kernel) -> tuple[str, ...]:
     """Return what the kernel can read: zstd, unless its configuration does not say so."""
-    known = tree.read(f"/boot/config-{kernel.version}") + tree.read(
-        f"/usr/lib/modules/{kernel.version}/config")
+    known = "".join(text(Root(root), f"{folder}/config{dash}") for folder, dash in (
+        ("/boot", f"-{kernel.version}"), (f"/usr/lib/modules/{kernel.version}", "")))
     return squashfs.COMPRESSION if "CONFIG_SQUASHFS_ZSTD=y" in known else squashfs.XZ
 
 
-def _check(tree: Tree, kernel: tree_kernel.Kernel, about: About) -> None:
-    lines = tree.read("/etc/fstab").splitlines()
+def _check(root: Path, kernel: tree_kernel.Kernel, about: About) -> None:
+    lines = text(Root(root), "/etc/fstab").splitlines()
     if any(line.split()[1:2] == ["/"] for line in lines if not line.startswith("#")):
         raise InputError(
             f"{about.image} is made for a disk and can't run from a medium",
             why="its /etc/fstab names the disk to mount at /",
             remedy="take an image without a disk, such as `live`",
         )
-    modules = tree_kernel.modules_of_initramfs(tree, kernel)
+    modules = tree_kernel.modules_of_initramfs(root, kernel, about.epoch)
     if _MODULE not in modules:
         raise InputError(
             "the image's initramfs can't start from a medium", where=about.image,

@@ -7,12 +7,12 @@ file for every engine. A layout may hold files that the specification does not n
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
 from builder.formats.tools import oci_archive, oci_documents, tar_tree
 from builder.formats.tools.compressors import GZIP
+from host.beneath.root import Root
 from host.progress import Progress
 
 name = "oci"
@@ -62,4 +62,4 @@ def identity() -> dict[str, str]:
 
 def _shell(tree: Path) -> str:
     """Return the shell that a container starts; minimal trees may come without bash."""
-    return "/bin/bash" if os.path.lexists(tree / "usr/bin/bash") else "/bin/sh"
+    return "/bin/bash" if Root(tree).exists("/usr/bin/bash", follow=False) else "/bin/sh"

@@ -5,7 +5,6 @@ Sources: Incus' documentation "Image format", and the images of images.linuxcont
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,16 @@ from typing import Any
 import yaml
 
 from builder.artefact import About
+from host.beneath.root import Root
 
 _SEED = "/var/lib/cloud/seed/nocloud-net"
 _HOSTS = """\
 127.0.0.1   localhost localhost.localdomain localhost4 localhost4.localdomain4
 ::1         localhost localhost.localdomain localhost6 localhost6.localdomain6
 """
+
+_HOSTS_BYTES = 1 << 20
+_MARKS = ("{{", "{%", "{#")  # of pongo2, Incus' template language
 
 # The keys cloud-init.* came with LXD 4.22; before, and for images of either kind, user.* were used.
 _CHOICE = (
@@ -66,7 +69,7 @@ def files(about: About, kind: str, *, hosts: str, cloud_init: bool) -> dict[str,
 def of_tree(about: About, kind: str, tree: Path) -> dict[str, str]:
     """Return the members for the root tree of a container; see files()."""
     return files(about, kind, hosts=_hosts_of(tree),
-                 cloud_init=os.path.lexists(tree / "usr/bin/cloud-init"))
+                 cloud_init=Root(tree).exists("/usr/bin/cloud-init", follow=False))
 
 
 def of_machine(about: About) -> dict[str, str]:
@@ -101,7 +104,12 @@ def _file_name(path: str) -> str:
 
 
 def _hosts_of(tree: Path) -> str:
-    path = tree / "etc/hosts"
-    if path.is_symlink() or not path.is_file():
+    """Return the tree's own /etc/hosts, unless it would say something in the template's language.
+
+    (Incus fills templates in on its own host, as root.)
+    """
+    root = Root(tree)
+    if not root.is_file("/etc/hosts", follow=False):
         return _HOSTS
-    return path.read_text(encoding="utf-8", errors="replace")
+    text = root.read("/etc/hosts", _HOSTS_BYTES).decode("utf-8", errors="replace")
+    return _HOSTS if any(mark in text for mark in _MARKS) else text

@@ -6,13 +6,13 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from builder.formats.tools import fat
 from builder.formats.tools.iso import Loader
+from builder.formats.tools.tree_files import copies, plain_names
 from builder.tree.sandbox import Sandbox
-from builder.tree.tree import Tree, named
+from builder.tree.tree import Tree
 from host.beneath.root import Root
 from host.errors import InputError
 
@@ -22,12 +22,10 @@ KERNEL, INITRAMFS = "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"
 MENU = "boot/grub2/grub.cfg"
 _BIOS_MODULES = "/usr/lib/grub/i386-pc"
 _UEFI_NAMES = {"x86_64": "x64", "aarch64": "aa64"}
-_OUT = "/run/loader"
 _EFI = "/boot/efi/EFI"
-_CORE_BYTES = 64 << 20
-# Names that come from the tree and go into the medium's list of files.
-_MODULE = re.compile(r"[A-Za-z0-9_.+-]+\.(mod|lst)")
-_VENDOR = re.compile(r"[A-Za-z0-9_.+-]+")
+_OUT = "/run/loader"
+# GRUB for BIOS has some 3 MB of modules; shim, GRUB and MokManager 1 to 5 MB each.
+_LIMIT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,10 @@ def prepare(root: Path, arch: str, menu: Menu, name: str, epoch: int, scratch: P
     written. Raises InputError when the tree has no boot loader for either.
     """
     scratch.mkdir()
-    (scratch / "out").mkdir()  # the tree's own programs write there: nothing of ours is beside
-    tree = Tree(root, Sandbox(root, epoch, writable={_OUT: scratch / "out"}))
     (scratch / "grub.cfg").write_text(menu_text(menu, name), encoding="utf-8")
     content = {MENU: scratch / "grub.cfg"}
-    core, mbr = _bios(tree, scratch, content)
-    esp = _uefi(tree, arch, name, epoch, scratch, content)
+    core, mbr = _bios(root, epoch, scratch, content)
+    esp = _uefi(Root(root), arch, name, epoch, scratch, content)
     if core is None and esp is None:
         raise InputError(
             "the image has no boot loader that could start a medium",
@@ -75,29 +71,35 @@ def menu_text(menu: Menu, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _bios(tree: Tree, scratch: Path, content: dict[str, Path]) -> tuple[Path | None, Path | None]:
+def _bios(
+    root: Path, epoch: int, scratch: Path, content: dict[str, Path],
+) -> tuple[Path | None, Path | None]:
     """Make the core image by the tree's own GRUB; its other modules come along as files.
 
-    As lorax does it: share/templates.d/99-generic/x86.tmpl.
+    As lorax does it: share/templates.d/99-generic/x86.tmpl. The tree's program writes into a
+    folder of its own, so that it can't put links where we write.
     """
+    inside = Root(root)
     hybrid = f"{_BIOS_MODULES}/boot_hybrid.img"
-    if not tree.files.is_file(hybrid) or not tree.exists("/usr/bin/grub2-mkimage"):
+    if not (inside.exists(hybrid, follow=False) and inside.exists("/usr/bin/grub2-mkimage")):
         return None, None
-    tree.run("grub2-mkimage", "-O", "i386-pc-eltorito", "-d", _BIOS_MODULES,
-             "-o", f"{_OUT}/eltorito.img", "-p", "/boot/grub2", "iso9660", "biosdisk")
-    core, modules = scratch / "eltorito.img", scratch / "i386-pc"
-    with named("eltorito.img"):
-        Root(scratch / "out").copy_out("/eltorito.img", core, limit_bytes=_CORE_BYTES)
-    modules.mkdir()
-    for file in tree.names(_BIOS_MODULES):
-        if _MODULE.fullmatch(file):
-            content[f"boot/grub2/i386-pc/{file}"] = tree.take(
-                f"{_BIOS_MODULES}/{file}", modules / file)
-    return core, tree.take(hybrid, scratch / "boot_hybrid.img")
+    made = scratch / "made"
+    made.mkdir()
+    Tree(root, Sandbox(root, epoch, writable={_OUT: made})).run(
+        "grub2-mkimage", "-O", "i386-pc-eltorito", "-d", _BIOS_MODULES,
+        "-o", f"{_OUT}/eltorito.img", "-p", "/boot/grub2", "iso9660", "biosdisk")
+    core = copies(Root(made), {"eltorito.img": "/eltorito.img"}, scratch, _LIMIT_BYTES)
+    wanted = {name: f"{_BIOS_MODULES}/{name}" for name in plain_names(inside, _BIOS_MODULES)
+              if name.endswith((".mod", ".lst"))}
+    files = copies(inside, {"boot_hybrid.img": hybrid, **wanted}, scratch / "i386-pc",
+                   _LIMIT_BYTES)
+    for name in wanted:
+        content[f"boot/grub2/i386-pc/{name}"] = files[name]
+    return core["eltorito.img"], files["boot_hybrid.img"]
 
 
 def _uefi(
-    tree: Tree, arch: str, name: str, epoch: int, scratch: Path, content: dict[str, Path],
+    root: Root, arch: str, name: str, epoch: int, scratch: Path, content: dict[str, Path],
 ) -> Path | None:
     """Put shim and GRUB, signed as they are, where firmware looks for them on any medium.
 
@@ -106,29 +108,31 @@ def _uefi(
     in both. The fallback loader stays out: shim would prefer it to GRUB.
     """
     short = _UEFI_NAMES.get(arch, "")
+    first = f"BOOT{short.upper()}.EFI"
+    vendors = plain_names(root, _EFI)
+    grubs = [(vendor, f"{_EFI}/{vendor}/{kind}{short}.efi")
+             for kind in ("gcd", "grub") for vendor in vendors]
+    found = next((each for each in grubs if root.exists(each[1], follow=False)), None)
+    if found is None:
+        return None
+    vendor, grub = found
+    shims = (f"{_EFI}/BOOT/{first}", f"{_EFI}/{vendor}/shim{short}.efi")
+    wanted = {
+        first: next((each for each in shims if root.exists(each, follow=False)), grub),
+        f"grub{short}.efi": grub,
+    }
+    manager = f"mm{short}.efi"
+    if root.exists(f"{_EFI}/{vendor}/{manager}", follow=False):
+        wanted[manager] = f"{_EFI}/{vendor}/{manager}"
+    programs = copies(root, wanted, scratch / "efi", _LIMIT_BYTES)
     stub = scratch / "uefi.cfg"
     stub.write_text(
         f"search --no-floppy --set=root --label '{name}'\n"
         "set prefix=($root)/boot/grub2\n"
         f"configfile ($root)/{MENU}\n", encoding="utf-8")
-    vendors = filter(_VENDOR.fullmatch, tree.names(_EFI))
-    for name_of_grub, vendor in product((f"gcd{short}.efi", f"grub{short}.efi"), vendors):
-        grub = f"{_EFI}/{vendor}/{name_of_grub}"
-        if not tree.files.is_file(grub):
-            continue
-        first, manager = f"BOOT{short.upper()}.EFI", f"mm{short}.efi"
-        shim = next((file for file in (f"{_EFI}/BOOT/{first}", f"{_EFI}/{vendor}/shim{short}.efi")
-                     if tree.files.is_file(file)), grub)
-        files: dict[str, Path] = {
-            f"EFI/BOOT/{first}": tree.take(shim, scratch / first),
-            f"EFI/BOOT/grub{short}.efi": tree.take(grub, scratch / name_of_grub),
-            "EFI/BOOT/grub.cfg": stub, f"EFI/{vendor}/grub.cfg": stub,
-        }
-        if tree.files.is_file(f"{_EFI}/{vendor}/{manager}"):
-            files[f"EFI/BOOT/{manager}"] = tree.take(
-                f"{_EFI}/{vendor}/{manager}", scratch / manager)
-        content.update(files)
-        esp = scratch / "efiboot.img"
-        fat.make(esp, files, epoch, zlib.crc32(name.encode()), "EFI")
-        return esp
-    return None
+    files = {**{f"EFI/BOOT/{each}": file for each, file in programs.items()},
+             "EFI/BOOT/grub.cfg": stub, f"EFI/{vendor}/grub.cfg": stub}
+    content.update(files)
+    esp = scratch / "efiboot.img"
+    fat.make(esp, files, epoch, zlib.crc32(name.encode()), "EFI")
+    return esp

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 from builder.formats.tools.compressors import Compressor
 from builder.formats.tools.pipe import pipe
+from host.beneath.root import Root
 from host.progress import Progress
 from host.run import run
 
@@ -107,12 +107,8 @@ def identity(compressor: Compressor | None) -> dict[str, str]:
 
 def _size_bytes(tree: Path) -> int:
     """Return about how long the archive will be: contents and headers, hard links once each."""
-    total = 0
-    for folder, _, names in os.walk(tree):
-        for name in names:
-            status = Path(folder, name).lstat()
-            total += 512 + status.st_size // status.st_nlink
-    return total
+    return sum(512 + found.status.st_size // found.status.st_nlink
+               for found in Root(tree).walk() if not found.is_folder)
 
 
 @cache

@@ -5,11 +5,11 @@ Source: Microsoft, "Build a Custom Linux Distribution for WSL" (WSL 2.4.4 and la
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from builder.artefact import About
 from builder.formats.tools.members import Member
+from host.beneath.root import Root
 
 LEAVE_OUT = ("etc/resolv.conf",)
 """What WSL writes by itself at each start, and asks distributions not to bring."""
@@ -89,5 +89,5 @@ def _makes_user(tree: Path) -> bool:
 
 
 def _there(tree: Path, path: str) -> bool:
-    """Say whether the tree has a path; a link in it must not be followed into the host."""
-    return os.path.lexists(tree / path)
+    """Say whether the tree has a path, be it a link to nothing."""
+    return Root(tree).exists(f"/{path}", follow=False)
