@@ -79,10 +79,21 @@ def identity() -> Mapping[str, str]:
 
 
 def _keys(root: Root, folder: Path) -> dict[str, Path]:
-    """Return copies of the keys that the tree's packages are checked with, by name."""
-    wanted = {name: f"{_KEYS}/{name}" for name in plain_names(root, _KEYS)
-              if name.startswith("RPM-GPG-KEY-")}
-    return copies(root, wanted, folder, _KEYS_BYTES)
+    """Return copies of the keys that the tree's packages are checked with, by name.
+
+    A second name of a key, a link to the file beside it, is one on the medium as well.
+    """
+    names = [name for name in plain_names(root, _KEYS) if name.startswith("RPM-GPG-KEY-")]
+    links = {name: root.read_link(f"{_KEYS}/{name}") for name in names
+             if root.is_link(f"{_KEYS}/{name}")}
+    files = set(names) - set(links)
+    links = {name: target for name, target in links.items() if target in files}
+    keys = copies(root, {name: f"{_KEYS}/{name}" for name in names if name not in links}, folder,
+                  _KEYS_BYTES)
+    for name, target in links.items():
+        keys[name] = folder / name
+        keys[name].symlink_to(target)
+    return keys
 
 
 def _menu(about: About, label: str, kernel: tree_kernel.Kernel) -> iso_loader.Menu:
