@@ -58,8 +58,8 @@ def kernel_release(root: Root) -> str:
 
 
 def _by_version(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part)
-            for part in re.findall(r"\d+|[^\d]+", name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part)
+            for part in re.findall(r"[0-9]+|[^0-9]+", name)]
 
 
 @contextmanager

@@ -6,13 +6,12 @@ A program that writes a medium follows what a path leads to, so it is never give
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from builder.tree.tree import named
 from host.beneath.root import Root
 from host.beneath.walk import NOT_THERE
-from host.errors import InputError
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -31,17 +30,12 @@ def copies(
     folder.mkdir(exist_ok=True)
     result = {}
     for name, inside in wanted.items():
-        status = root.stat(inside, follow=True)
-        if status is None:
-            raise InputError(f"{inside} is a link to nothing, or missing", where=inside,
-                             remedy="see what made it: a package or a script")
-        left_bytes -= status.st_size if stat.S_ISREG(status.st_mode) else 0
-        if left_bytes < 0:
-            raise InputError(f"{inside} is too large for a medium", where=inside,
-                             why=f"it and its like have more than {limit_bytes >> 20} MiB",
-                             remedy="see what wrote it")
         result[name] = folder / name
-        root.copy_out(inside, result[name], follow=True)
+        with named(inside):
+            root.copy_out(inside, result[name], follow=True, limit_bytes=left_bytes)
+            status = root.stat(inside, follow=True)
+        assert status is not None, "it was copied"
+        left_bytes -= status.st_size
         result[name].chmod(status.st_mode & 0o777)
     return result
 
