@@ -55,6 +55,9 @@ so: old spellings build on new releases.
 * `/root/anaconda-ks.cfg`, `/var/log/anaconda` and `/etc/sysconfig/anaconda` are not written:
   the record of a build is `build.json`.
 * Scripts have no network unless the image says so (`network_in_post`).
+* `%include` and `%ksappend` take what %pre wrote, files beside the kickstart and below its folder,
+  and URLs; other folders of the host only by `--include-path`. What else a line may name of the
+  host, and what becomes of passwords: [secrets](secrets.md).
 
 As after every installation, and whether or not a line asks for it, there is a `default.target`;
 Initial Setup runs only where `firstboot` wants it; firewalld, where installed, is on and lets ssh

@@ -33,7 +33,10 @@ def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> 
     Raises InputError, with the script's file and line, when it fails and may not, and for a
     broken bound; HostError when it takes too long.
     """
-    name = "ks-script-" + hashlib.sha256(repr(script.identity).encode()).hexdigest()[:8]
+    # Anaconda's name is drawn at random; one of the text would let anybody who sees it (a log, ps)
+    # try out what secrets are in the text.
+    shape = (script.kind, script.interpreter, script.in_chroot, len(script.text.splitlines()))
+    name = "ks-script-" + hashlib.sha256(repr(shape).encode()).hexdigest()[:8]
     text = script.text.encode("utf-8", "surrogateescape")
     try:
         with _script_file(sandbox, name, text), _log_file(sandbox, script.log) as written:
