@@ -16,6 +16,9 @@ from host.mounts import private_mounts
 from host.progress import Progress
 from images.record import FILE_NAME, BuildRecord, dump
 
+_PUBLIC = 0o644
+"""An artefact is for everybody. In the store, of which it is a link, nobody else gets to it."""
+
 
 @dataclass(frozen=True)
 class Built:
@@ -50,6 +53,7 @@ def build(
         execution.run(finish)
     except OSError as error:
         raise from_os_error(error, "building") from error
+    store.release()  # the limit of the store holds for this build's results as well
     store.sweep()
     return sorted(done.values(), key=lambda built: built.record.name)
 
@@ -64,7 +68,7 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
         with staged_directory(folder) as staging:
             for name in plan.options.wanted_formats:
                 for path, _ in execution.files(plan, name):
-                    link_or_copy(path, staging / f"{record.name}.{path.name}")
+                    link_or_copy(path, staging / f"{record.name}.{path.name}", _PUBLIC)
             for file, text in texts.items():
                 (staging / file).write_text(text, encoding="utf-8")
             (staging / FILE_NAME).write_text(dump(record), encoding="utf-8")

@@ -1,6 +1,6 @@
 """The store: each step's result, kept under the digest of everything that went into it.
 
-Layout below its root:
+Layout below its root, which nobody else may enter:
 
     objects/<step>/<digest>/        a finished result: data/, entry.json, and in uses/ the labels of
                                     the images that it is part of
@@ -10,52 +10,58 @@ Layout below its root:
     metadata/                       the repositories' metadata, as dnf keeps it
 
 A result is moved into objects/ in one step when it is complete, so a killed build leaves only a
-staging folder, whose lock the kernel has dropped and which the next build removes.
+staging folder, whose lock the kernel has dropped and which the next build removes. Whatever else
+lies where a result belongs is a miss, and makes way.
 """
 
 from __future__ import annotations
 
-import json
+import errno
+import hashlib
+import logging
 import os
-import shutil
-import tempfile
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from host.errors import InputError, from_os_error
+from builder.entries import (
+    RECORD,
+    Entry,
+    known_size,
+    last_use,
+    note_last_use,
+    read_entry,
+    write_entry,
+)
+from host.beneath.remove import remove_tree
+from host.beneath.root import Root
+from host.errors import CcisError, HostError, InputError, from_os_error
+from host.folders import content, is_real_folder, own_folder, real_folder
 from host.locks import locked, try_lock
-from host.places import cache_folder
+from host.places import store_folder
+from host.scratch import guarded_folder, sweep
 from images.sizes import parse_size
 
+__all__ = ["DEFAULT_LIMIT", "Entry", "Store", "open_store"]
+
+log = logging.getLogger("ccis.store")
+
 _USES = "uses"
+_NAME_BYTES_MAX = 200
+_CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")  # cap_net_bind_service=e
+_ROOMS = frozenset({"objects", "locks", "staging", "packages", "metadata"})
+_OURS = _ROOMS | {"keys", "secret.key", "lost+found"}
 DEFAULT_LIMIT = "40 GiB"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A finished result. inputs: what its digest was made of, for explaining a miss later."""
-
-    step: str
-    digest: str
-    path: Path
-    inputs: dict[str, str]
-    label: str
-
-    @property
-    def data(self) -> Path:
-        """The folder that holds the result itself."""
-        return self.path / "data"
 
 
 class Store:
     """A content-addressed cache of one folder, shared by all builds of a host."""
 
     def __init__(self, root: Path, limit_bytes: int) -> None:
-        self.root = root
+        self.root = root.absolute()
         self.limit_bytes = limit_bytes
         self._held: dict[tuple[str, str], int] = {}
 
@@ -72,14 +78,14 @@ class Store:
     def find(self, step: str, digest: str) -> Entry | None:
         """Return a finished result and keep it from eviction until release(), or None."""
         path = self._object(step, digest)
-        if not path.is_dir():
+        if not is_real_folder(path.parent) or not is_real_folder(path):
             return None
         self._hold(step, digest)
-        entry = _read_entry(path)
+        entry = read_entry(path)
         if entry is None:
             self._drop(step, digest)
             return None
-        os.utime(path / "entry.json")
+        note_last_use(path)
         return entry
 
     def make(
@@ -102,46 +108,46 @@ class Store:
                 data = staging / "data"
                 data.mkdir()
                 fill(data)
-                _write_entry(staging, step, digest, inputs, label)
-                self._commit(staging, self._object(step, digest))
+                write_entry(staging, step, digest, inputs, label)
+                self._commit(staging, step, digest)
             self.note_use(step, digest, label)
             entry = self.find(step, digest)
-        assert entry is not None, "the result was committed and is held"
+        if entry is None:
+            raise HostError("a result was damaged while it was put into the store",
+                            where=str(self._object(step, digest)),
+                            remedy="does something else write into the store?")
         return entry, False
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """Yield an empty folder on the store's file system that is gone after the block."""
-        folder = Path(tempfile.mkdtemp(dir=self._folder("staging")))
-        folder.chmod(0o755)
-        lock_file = folder.with_suffix(".lock")
-        descriptor = try_lock(lock_file)
         try:
-            yield folder
+            with guarded_folder(self._folder("staging")) as folder:
+                yield folder
         except OSError as error:
             raise from_os_error(error, f"writing into the store {self.root}") from error
-        finally:
-            remove_tree(folder)
-            lock_file.unlink(missing_ok=True)
-            if descriptor is not None:
-                os.close(descriptor)
 
     def note_use(self, step: str, digest: str, label: str) -> None:
         """Note that a result is part of what `label` is, too, whoever it was made for."""
-        folder = self._object(step, digest) / _USES
-        with suppress(FileNotFoundError):  # evicted: then there is nothing to note
-            folder.mkdir(exist_ok=True)
-            (folder / quote(label, safe=" ")).touch()
+        path = self._object(step, digest)
+        if not is_real_folder(path.parent) or not is_real_folder(path):
+            return
+        root = Root(path)
+        with suppress(OSError, CcisError):  # evicted, say: then there is nothing to note
+            if not root.is_folder(f"/{_USES}", follow=False):
+                root.remove(f"/{_USES}")
+                root.make_folder(f"/{_USES}")
+            root.write(f"/{_USES}/{_use(label)}", b"")
 
     def newest(self, step: str, label: str) -> Entry | None:
         """Return the entry that `label` used last, to compare inputs with."""
         best: tuple[float, Entry] | None = None
-        for _, path in self._entries(step):
-            use = path / _USES / quote(label, safe=" ")
-            stamp = use.stat().st_mtime if use.exists() else 0.0
-            if not stamp or (best and stamp <= best[0]):
+        for path in self._paths(step):
+            try:
+                stamp = (path / _USES / _use(label)).lstat().st_mtime
+            except OSError:
                 continue
-            if entry := _read_entry(path):
+            if (best is None or stamp > best[0]) and (entry := read_entry(path)):
                 best = (stamp, entry)
         return best[1] if best else None
 
@@ -153,59 +159,64 @@ class Store:
         self._held.clear()
 
     def sweep(self) -> None:
-        """Remove what killed builds left, then the least recently used beyond the size limit."""
-        for lock_file in self._folder("staging").glob("*.lock"):
-            descriptor = try_lock(lock_file)
-            if descriptor is not None:
-                remove_tree(lock_file.with_suffix(""))
-                lock_file.unlink(missing_ok=True)
-                os.close(descriptor)
+        """Remove what killed builds left and what is no result, then the least recently used
+        beyond the size limit."""
+        sweep(self._folder("staging"))
         self._evict()
 
     def usage(self) -> list[tuple[str, str, int, float]]:
         """Return step, label, bytes on disk and time of last use of every entry."""
-        rows = []
-        for stamp, path in self._entries():
-            entry = _read_entry(path)
-            if entry:
-                rows.append((entry.step, entry.label, _size_bytes(path), stamp))
-        return rows
+        return [(entry.step, entry.label, entry.size_bytes, last_use(path))
+                for path in self._paths() if (entry := read_entry(path))]
 
     def _evict(self) -> None:
-        """Remove the least recently used entries that nobody reads until the rest fits."""
-        entries = sorted(self._entries())
-        sizes = {path: _size_bytes(path) for _, path in entries}
-        total = sum(sizes.values())
-        for _, path in entries:
+        """Remove what has no record, then the least recently used, which nobody reads, until the
+        rest fits."""
+        waiting: list[tuple[float, int, Path]] = []
+        for path in self._paths():
+            size_bytes = known_size(path)
+            if size_bytes is None:
+                self._discard(path)
+            else:
+                waiting.append((last_use(path), size_bytes, path))
+        total = sum(size_bytes for _, size_bytes, _ in waiting)
+        for _, size_bytes, path in sorted(waiting):
             if total <= self.limit_bytes:
                 return
+            if self._discard(path):
+                total -= size_bytes
+
+    def _discard(self, path: Path) -> bool:
+        """Remove something below objects/ that nobody reads; say whether it is gone."""
+        try:
             lock_file = self._lock(path.parent.name, path.name, "reading")
             descriptor = try_lock(lock_file)
             if descriptor is None:
-                continue
-            doomed = Path(tempfile.mkdtemp(dir=self._folder("staging")))
-            with suppress(FileNotFoundError):  # another process has evicted it meanwhile
-                path.rename(doomed / "data")
-            remove_tree(doomed)
-            lock_file.unlink(missing_ok=True)
-            os.close(descriptor)
-            total -= sizes[path]
-
-    def _entries(self, step: str = "*") -> Iterator[tuple[float, Path]]:
-        for record in self._folder("objects").glob(f"{step}/*/entry.json"):
+                return False
             try:
-                yield record.stat().st_mtime, record.parent
-            except FileNotFoundError:
-                continue  # evicted by another process meanwhile
+                _remove(path)
+                lock_file.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
+        except OSError as error:  # a full disk, say; the others may go all the same
+            log.debug("%s stays: %s", path, error)
+            return False
+        return True
 
-    def _commit(self, staging: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        finished = staging.with_name(staging.name + ".done")
-        staging.rename(finished)
-        staging.mkdir()
-        if target.exists():  # unreadable: _read_entry refused it
-            remove_tree(target)
-        finished.rename(target)
+    def _paths(self, step: str | None = None) -> Iterator[Path]:
+        """Yield all that is where results belong, and where folders of results do."""
+        objects = self._folder("objects")
+        for above in [objects / step] if step else content(objects):
+            if is_real_folder(above):
+                yield from content(above)
+            elif not step:
+                yield above
+
+    def _commit(self, staging: Path, step: str, digest: str) -> None:
+        target = real_folder(self._folder("objects") / step) / digest
+        if os.path.lexists(target):  # read_entry refused it
+            _remove(target)
+        staging.rename(target)
 
     def _hold(self, step: str, digest: str) -> None:
         if (step, digest) not in self._held:
@@ -220,30 +231,33 @@ class Store:
         os.close(self._held.pop((step, digest)))
 
     def _object(self, step: str, digest: str) -> Path:
-        return self.root / "objects" / step / digest
+        return self._folder("objects") / step / digest
 
     def _lock(self, step: str, digest: str, purpose: str) -> Path:
-        return self._folder("locks") / f"{step}-{digest}.{purpose}"
+        return self._folder("locks") / f"{_short(f'{step}-{digest}')}.{purpose}"
 
     def _folder(self, name: str) -> Path:
         path = self.root / name
-        path.mkdir(parents=True, exist_ok=True)
+        if not is_real_folder(path):
+            own_folder(self.root)
+            real_folder(path)
         return path
 
 
 def open_store() -> Store:
     """Open the store that CCIS_STORE names (default: the user's cache), within CCIS_STORE_LIMIT.
 
-    Raises InputError for a limit that is no size, HostError when the folder can't be made.
+    Raises InputError for a limit that is no size, HostError when the folder can't be made or is
+    not fit for a store.
     """
     limit = os.environ.get("CCIS_STORE_LIMIT", DEFAULT_LIMIT)
     try:
         limit_bytes = parse_size(limit)
     except ValueError as error:
         raise InputError("CCIS_STORE_LIMIT is wrong", why=str(error)) from error
-    root = Path(os.environ.get("CCIS_STORE") or cache_folder() / "store")
+    root = store_folder()
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        _settle(root)
         store = Store(root, limit_bytes)
         store.sweep()
     except OSError as error:
@@ -251,59 +265,60 @@ def open_store() -> Store:
     return store
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a folder of any content; immutable flags and odd modes are root's business."""
-    shutil.rmtree(path, ignore_errors=True)
-    for leftover in path.parent.glob(f"{path.name}.done"):
-        shutil.rmtree(leftover, ignore_errors=True)
+def _settle(root: Path) -> None:
+    """See that nobody else reaches what is in a store, and that its file system is fit for one.
+
+    A folder that holds other things as well keeps its mode; those of the store in it are guarded
+    one by one. Raises HostError.
+    """
+    strange = [path for path in content(root)
+               if path.name not in _OURS and not path.name.startswith(".secret.key.")]
+    if not strange:
+        own_folder(root)
+    elif root.stat().st_mode & 0o022 and not root.stat().st_mode & stat.S_ISVTX:
+        raise HostError("others can write into the folder of the store", where=str(root),
+                        why=f"it holds other things, such as {strange[0].name}",
+                        remedy="give the store a folder of its own (CCIS_STORE)")
+    for name in sorted(_ROOMS):
+        real_folder(root / name)
+    if os.geteuid() == 0:
+        _check_file_system(root / "staging")
 
 
-def _write_entry(
-    folder: Path, step: str, digest: str, inputs: dict[str, str], label: str,
-) -> None:
-    record = {
-        "step": step, "digest": digest, "inputs": inputs, "label": label,
-        "files": _fingerprints(folder / "data"), "bytes": _disk_bytes(folder),
-    }
-    (folder / "entry.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+def _check_file_system(folder: Path) -> None:
+    """Raise HostError where a root tree would lose something that it is made of."""
+    lack = ""
+    with guarded_folder(folder) as probe:
+        (probe / "a").touch()
+        if (probe / "A").exists():
+            lack = "names that differ in their case alone are the same there"
+        try:
+            os.setxattr(probe / "a", "trusted.ccis", b"1")  # what overlayfs keeps
+            os.setxattr(probe / "a", "security.capability", _CAPABILITY)
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:  # else we may not: `ccis doctor` tells
+                lack = "it keeps no extended attributes"
+    if lack:
+        raise HostError("the file system is not fit for a store", where=str(folder.parent),
+                        why=lack, remedy="put the store (CCIS_STORE) on ext4, xfs, btrfs or tmpfs")
 
 
-def _read_entry(path: Path) -> Entry | None:
-    """Return the entry of a folder, or None if it is incomplete or was changed afterwards."""
-    try:
-        record = json.loads((path / "entry.json").read_text(encoding="utf-8"))
-        if record["files"] != _fingerprints(path / "data"):
-            return None
-        return Entry(record["step"], record["digest"], path, record["inputs"], record["label"])
-    except (OSError, ValueError, KeyError):
-        return None
+def _remove(path: Path) -> None:
+    """Remove a result, its record first: half of it is none. Raises OSError."""
+    if is_real_folder(path):
+        remove_tree(path / RECORD)
+    remove_tree(path)
 
 
-def _fingerprints(data: Path) -> dict[str, list[int]]:
-    """Return size and time of the files on top and in files/: artefacts are hard-linked into
-    outputs, where a careless hand may change them; such an entry must not be used again."""
-    return {
-        str(item.relative_to(data)): [item.stat().st_size, item.stat().st_mtime_ns]
-        for item in sorted([*data.iterdir(), *data.glob("files/*")])
-        if item.is_file() and not item.is_symlink()
-    }
+def _use(label: str) -> str:
+    """Return the name of the file that says that a label uses a result."""
+    return _short(quote(label, safe=" "))
 
 
-def _size_bytes(path: Path) -> int:
-    try:
-        return int(json.loads((path / "entry.json").read_text(encoding="utf-8"))["bytes"])
-    except (OSError, ValueError, KeyError):
-        return 0
-
-
-def _disk_bytes(folder: Path) -> int:
-    """Return the blocks that a tree takes on disk, each hard-linked file counted once."""
-    seen: set[int] = set()
-    total = 0
-    for parent, folders, files in os.walk(folder):
-        for name in [*folders, *files]:
-            status = os.lstat(os.path.join(parent, name))  # noqa: PTH118 – hot: 30,000 files
-            if status.st_ino not in seen:
-                seen.add(status.st_ino)
-                total += status.st_blocks * 512
-    return total
+def _short(name: str) -> str:
+    """Return a name that a file can have: a long one ends in its digest."""
+    raw = os.fsencode(name)
+    if len(raw) <= _NAME_BYTES_MAX:
+        return name
+    digest = hashlib.sha256(raw).hexdigest()
+    return f"{raw[:_NAME_BYTES_MAX - len(digest)].decode(errors='replace')[:100]}{digest}"

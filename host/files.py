@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
 import hashlib
+import logging
 import os
-import shutil
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from host.beneath.openat2 import reopen
+from host.beneath.remove import remove_tree
 from host.beneath.walk import kind
-from host.errors import InputError, from_os_error
+from host.errors import InputError, ProgramError, from_os_error
+from host.folders import content, own_folder
 from host.run import run
 from host.sparse import pieces
 
+log = logging.getLogger("ccis.files")
+
+_ADDED = re.compile("[a-z0-9_]{8}")  # by mkdtemp()
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -74,12 +83,12 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> Non
 def staged_directory(target: Path) -> Iterator[Path]:
     """Yield a new folder beside `target` that takes its place, whole, when the block ends well.
 
-    A failure leaves `target` as it was and nothing beside it. An older `target` is exchanged
-    in one step and then removed.
+    A failure leaves `target` as it was and nothing beside it; what somebody left who was killed
+    is removed. An older `target` is exchanged in one step and then removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    staging.chmod(0o755)
+    _sweep_staged(target)
+    staging, descriptor = _locked_staging(target)
     try:
         yield staging
         sync_tree(staging)
@@ -89,7 +98,60 @@ def staged_directory(target: Path) -> Iterator[Path]:
             staging.rename(target)
         sync_path(target.parent)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            _remove(staging)
+        except BaseException:  # a signal: it is raised when all is clean
+            _remove(staging)
+            raise
+        finally:
+            os.close(descriptor)
+
+
+def _locked_staging(target: Path) -> tuple[Path, int]:
+    """Make a folder beside `target` and hold it: its lock tells that somebody works in it."""
+    while True:
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        descriptor = os.open(staging, _FOLDER)
+        if _holds(descriptor, staging) is not False:
+            break  # else a sweep has just come by
+        os.close(descriptor)
+    own_folder(staging, 0o755)
+    return staging, descriptor
+
+
+def _holds(descriptor: int, folder: Path) -> bool | None:
+    """Lock a folder itself; False if others hold it or it is gone, None where there are no locks.
+
+    NFS has none for what is open for reading only (flock(2)).
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), folder.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        return None
+
+
+def _sweep_staged(target: Path) -> None:
+    prefix = f".{target.name}."
+    for path in content(target.parent):
+        if not path.name.startswith(prefix) or not _ADDED.fullmatch(path.name[len(prefix):]):
+            continue
+        with suppress(OSError):  # another sweep was faster
+            descriptor = os.open(path, _FOLDER)
+            try:
+                if _holds(descriptor, path):
+                    _remove(path)
+            finally:
+                os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        remove_tree(folder)
+    except OSError as error:
+        log.debug("%s is left behind: %s", folder, error)
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -122,10 +184,22 @@ def sync_tree(root: Path) -> None:
         sync_path(Path(folder))
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give `target` the content of `source`: a hard link where possible, else a sparse copy."""
+def link_or_copy(source: Path, target: Path, mode: int | None = None) -> None:
+    """Give `target` the content of `source`: a hard link where possible, else a sparse copy.
+
+    mode: what it has then; a link has it in common with the source. Raises OSError when the disk
+    is full, ProgramError when it can't be copied for another reason.
+    """
     try:
         os.link(source, target)
     except OSError:
-        run(["cp", "--sparse=always", "--reflink=auto", "--preserve=mode,timestamps",
-             source, target])
+        try:
+            run(["cp", "--sparse=always", "--reflink=auto", "--preserve=mode,timestamps",
+                 source, target])
+        except ProgramError as error:
+            full = os.strerror(errno.ENOSPC)
+            if any(full in line for line in error.tail):
+                raise OSError(errno.ENOSPC, full, str(target)) from error
+            raise
+    if mode is not None and stat.S_IMODE(target.stat().st_mode) != mode:
+        target.chmod(mode)

@@ -7,6 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from host.beneath.remove import remove_tree
 from host.errors import HostError
 
 PRIVATE = 0o700
@@ -29,6 +30,32 @@ def own_folder(path: Path, mode: int = PRIVATE) -> Path:
     finally:
         os.close(descriptor)
     return path
+
+
+def real_folder(path: Path, mode: int = PRIVATE) -> Path:
+    """Do what own_folder() does; a link, file or device in its place makes way."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            remove_tree(path)
+    return own_folder(path, mode)
+
+
+def is_real_folder(path: Path) -> bool:
+    """Say whether a folder is there, and not a link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def content(folder: Path) -> list[Path]:
+    """Return what is in a folder, in the order of the names; nothing if it is none, or a link."""
+    if not is_real_folder(folder):
+        return []
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _settle(descriptor: int, path: Path, mode: int) -> None:

@@ -1,0 +1,148 @@
+"""What the store knows of a result: its record beside the data, read as if anybody had written it.
+
+A record that can't be read, of wrong types, of another step, or of data that is no longer as it was
+is none: the result is made anew. Nothing here raises because of what lies in the store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from host.beneath.root import Root
+from host.beneath.walk import look
+from host.errors import InputError
+from host.folders import is_real_folder
+
+RECORD = "entry.json"
+_DATA, _FILES = "data", "files"
+_LIMIT_BYTES = 16 << 20
+_LATEST_S = 253370764800.0  # the year 9999
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished result. inputs: what its digest was made of, for explaining a miss later."""
+
+    step: str
+    digest: str
+    path: Path
+    inputs: dict[str, str]
+    label: str
+    size_bytes: int
+
+    @property
+    def data(self) -> Path:
+        """The folder that holds the result itself."""
+        return self.path / _DATA
+
+
+class _Record(BaseModel):
+    """entry.json. things: what is on top of the data, see _things(). bytes: on disk."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    step: str
+    digest: str
+    inputs: dict[str, str]
+    label: str
+    things: dict[str, list[int]]
+    bytes: int = Field(ge=0, le=1 << 50)
+
+
+def write_entry(
+    folder: Path, step: str, digest: str, inputs: dict[str, str], label: str,
+) -> None:
+    """Write the record of a result whose data is complete."""
+    record = _Record(step=step, digest=digest, inputs=inputs, label=label,
+                     things=_things(folder), bytes=_disk_bytes(folder))
+    (folder / RECORD).write_text(json.dumps(record.model_dump(), indent=1), encoding="utf-8")
+
+
+def read_entry(path: Path) -> Entry | None:
+    """Return the entry of a folder, or None if there is none or its data was changed since."""
+    record = _record(path)
+    if record is None:
+        return None
+    try:
+        if record.things != _things(path):
+            return None
+    except OSError:
+        return None
+    return Entry(record.step, record.digest, path, record.inputs, record.label, record.bytes)
+
+
+def known_size(path: Path) -> int | None:
+    """Return how many bytes on disk a result was said to take; None if its record is none."""
+    record = _record(path)
+    return record.bytes if record else None
+
+
+def last_use(path: Path) -> float:
+    """Return when a result was last used, in seconds since 1970; 0 if nothing tells.
+
+    Some file systems know years that nobody can write (datetime.MAXYEAR).
+    """
+    try:
+        return min(max((path / RECORD).lstat().st_mtime, 0.0), _LATEST_S)
+    except OSError:
+        return 0.0
+
+
+def note_last_use(path: Path) -> None:
+    """Note that a result was used now, where that can be noted."""
+    with suppress(OSError):
+        os.utime(path / RECORD, follow_symlinks=False)
+
+
+def _record(path: Path) -> _Record | None:
+    try:
+        if not is_real_folder(path):
+            return None
+        text = Root(path).read(f"/{RECORD}", _LIMIT_BYTES)
+        record = _Record.model_validate(json.loads(text))
+    except (OSError, InputError, ValueError, ValidationError, RecursionError):
+        return None
+    return record if (record.step, record.digest) == (path.parent.name, path.name) else None
+
+
+def _things(path: Path) -> dict[str, list[int]]:
+    """Return what is on top of a result's data and in files/: of files their size and time.
+
+    Artefacts are hard-linked into outputs, where a careless hand may change them; such a result
+    must not be used again, and neither one without its layer. What is in a layer is not looked at.
+    Raises OSError when the data is no folder.
+    """
+    found = {}
+    root = Root(path)
+    for folder in (f"/{_DATA}", f"/{_DATA}/{_FILES}"):
+        if folder != f"/{_DATA}" and not root.is_folder(folder, follow=False):
+            continue
+        with root.folder(folder, links=False) as opened:
+            for name in sorted(os.listdir(opened)):  # noqa: PTH208 – a descriptor
+                found[f"{folder}/{name}"] = _thing(look(opened, name))
+    return found
+
+
+def _thing(status: os.stat_result | None) -> list[int]:
+    if status is None:
+        return []
+    kind = stat.S_IFMT(status.st_mode)
+    return [kind, status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else [kind]
+
+
+def _disk_bytes(folder: Path) -> int:
+    """Return the blocks that a tree takes on disk, each hard-linked file counted once."""
+    seen: set[int] = set()
+    total = 0
+    for found in Root(folder).walk():
+        if found.status.st_ino not in seen:
+            seen.add(found.status.st_ino)
+            total += found.status.st_blocks * 512
+    return total
