@@ -10,6 +10,7 @@ from builder.execution import Execution
 from builder.plan import Plan
 from builder.recording import documents, record_of, with_documents
 from builder.store import Store
+from host.clean_room import need_limits
 from host.errors import InputError, from_os_error
 from host.files import link_or_copy, staged_directory
 from host.mounts import private_mounts
@@ -41,6 +42,7 @@ def build(
     """
     _check_names(plans)
     _check_secrets(plans)
+    need_limits()
     done: dict[str, Built] = {}
     execution = Execution(plans, store, progress)
 

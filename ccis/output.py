@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -46,8 +46,14 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print one line that is no result, to standard error; URLs as in line()."""
-    typer.echo(scrub(text), err=True)
+    """Print one line that is no result, to standard error; URLs as in line().
+
+    Where nobody can read it any more, nothing fails for that.
+    """
+    try:
+        typer.echo(scrub(text), err=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
 def as_json(value: object) -> str:
@@ -84,28 +90,43 @@ def guarded(work: Callable[[], object]) -> int:
     """Do a command's work and return the exit status of the contract, with its error shown."""
     try:
         work()
+        sys.stdout.flush()
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        signals.be_deaf()
         if status in (128 + signal.SIGTERM, 128 + signal.SIGHUP):
             note(f"ccis: ended by {signal.Signals(status - 128).name}")
         return status
     except KeyboardInterrupt:
+        signals.be_deaf()
         note("ccis: interrupted")
         return 128 + signal.SIGINT
     except CcisError as error:
         return _fail(error)
     except BrokenPipeError:
-        # Whoever read our output has seen enough, as `head` does; Python must not complain at
-        # exit that it can't flush.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough, as `head` does.
+        _silence(sys.stdout)
         return 1
     except OSError as error:
+        _flush(sys.stdout)
         refusal = from_os_error(error, "the work")
         return _fail(refusal, error) if refusal.remedy else _bug(error)
     except Exception as error:
         return _bug(error)
     return 0
+
+
+def _flush(stream: TextIO) -> None:
+    """Have Python not complain at exit (status 120) that it can't flush what nobody can read."""
+    try:
+        stream.flush()
+    except OSError:
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(error: CcisError, cause: BaseException | None = None) -> int:

@@ -12,7 +12,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -46,31 +46,39 @@ def end_on_signals(grace_s: Callable[[], float], say: Callable[[str], None]) -> 
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
-    for each in ENDING:
-        # nohup's wish that a closed terminal end nothing is respected; SIGTERM always ends us.
-        if each == signal.SIGTERM or not is_ignored(each):
-            signal.signal(each, unwind)
+    # nohup's wish that a closed terminal end nothing is respected; SIGTERM always ends us.
+    heard = [each for each in ENDING if each == signal.SIGTERM or not is_ignored(each)]
+    for each in heard:
+        signal.signal(each, unwind)
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    threading.Thread(
-        target=_watch, args=(read_end, grace_s, say), name="signals", daemon=True).start()
+    threading.Thread(target=_watch, args=(read_end, heard, grace_s, say), name="signals",
+                     daemon=True).start()
 
 
-def _watch(read_end: int, grace_s: Callable[[], float], say: Callable[[str], None]) -> NoReturn:
-    number = _next(read_end)
+def be_deaf() -> None:
+    """Hear no more signals: all is clean, and what is left is our exit status."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _watch(
+    read_end: int, heard: Sequence[int], grace_s: Callable[[], float], say: Callable[[str], None],
+) -> NoReturn:
+    number = _next(read_end, heard)
     first_s = time.monotonic()
     run.kill_all()
     while True:
         _kill_appliances()  # again and again: one that is being started can't be told yet
         spent_s = time.monotonic() - first_s
-        again = bool(select.select([read_end], [], [], _AGAIN_S)[0]) and _next(read_end)
+        again = bool(select.select([read_end], [], [], _AGAIN_S)[0]) and _next(read_end, heard)
         if (again and spent_s > ONE_S) or spent_s > grace_s():
             say("ccis: ended without cleaning up; the next run will")
             os._exit(128 + number)
 
 
-def _next(read_end: int) -> int:
-    """Return the next of the signals that end a run."""
-    while (number := os.read(read_end, 1)[0]) not in ENDING:
+def _next(read_end: int, heard: Sequence[int]) -> int:
+    """Return the next of the signals that end a run; of others we are told, too."""
+    while (number := os.read(read_end, 1)[0]) not in heard:
         pass
     return number
 

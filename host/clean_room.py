@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from host.errors import HostError
 from host.scratch import work_folder
 from host.variables import ours
 
@@ -35,7 +36,14 @@ _LIMITS = {
     resource.RLIMIT_NPROC: _NO_LIMIT, resource.RLIMIT_STACK: 8 << 20,
     resource.RLIMIT_NOFILE: 4096,
 }
-_runtime_bytes_max = 70
+_NEEDED = {
+    resource.RLIMIT_FSIZE: (64 << 30, "size of a file (ulimit -f)"),
+    resource.RLIMIT_AS: (16 << 30, "memory of a program (ulimit -v)"),
+    resource.RLIMIT_DATA: (16 << 30, "data of a program (ulimit -d)"),
+    resource.RLIMIT_STACK: (8 << 20, "stack of a program (ulimit -s)"),
+    resource.RLIMIT_NOFILE: (1024, "number of open files (ulimit -n)"),
+}
+_RUNTIME_BYTES_MAX = 70
 """A socket's path has at most 107 bytes (unix(7)); libguestfs adds about 30."""
 
 _entered = False
@@ -60,7 +68,7 @@ def enter() -> None:
     _keep_descriptors()
     folder = str(work_folder())
     os.environ["TMPDIR"] = folder
-    if len(folder) <= _runtime_bytes_max:
+    if len(folder) <= _RUNTIME_BYTES_MAX:
         os.environ["XDG_RUNTIME_DIR"] = folder  # where libguestfs makes its sockets
 
 
@@ -73,6 +81,16 @@ def settle() -> None:
     _lift_limits()
     _be_plain_linux()
     _have_a_folder()
+
+
+def need_limits() -> None:
+    """Raise HostError where a limit that we may not raise is too low for a build."""
+    for kind, (wish, what) in _NEEDED.items():
+        soft, _ = resource.getrlimit(kind)
+        if soft != _NO_LIMIT and soft < wish:
+            raise HostError(
+                f"the limit for the {what} is too low", why=f"it is {soft}, and may not be raised",
+                remedy=f"run from a shell, or in a container, that allows {wish}")
 
 
 def is_ignored(number: int) -> bool:

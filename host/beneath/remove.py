@@ -22,11 +22,20 @@ def remove_tree(path: Path) -> None:
 
     Raises OSError for what can't be removed.
     """
-    parent = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    parent = _open_parent(path.parent)
     try:
         remove_at(parent, path.name)
     finally:
         os.close(parent)
+
+
+def _open_parent(folder: Path) -> int:
+    """Open a folder to remove something in it; chattr(1)'s flags can't be changed by O_PATH."""
+    flags = os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        return os.open(folder, os.O_RDONLY | flags)
+    except PermissionError:  # it may be entered and not be listed
+        return os.open(folder, os.O_PATH | flags)
 
 
 def remove_at(folder: int, name: str) -> None:
