@@ -71,8 +71,8 @@ def key_of(path: Path | None) -> Key | None:
     return read(path) if path else None
 
 
-def report_text(report: Report) -> str:
-    """Return a report for people: what failed with its evidence, then the counts."""
+def report_text(report: Report) -> list[str]:
+    """Return a report's lines for people: what failed with its evidence, then the counts."""
     lines = []
     for result in report.results:
         if result.status in ("failed", "unknown"):
@@ -83,7 +83,7 @@ def report_text(report: Report) -> str:
     firmware = f" ({report.firmware}, {report.accelerator})" if report.firmware else ""
     verdict = "passed" if report.passed else "FAILED"
     lines.append(f"{report.artefact}{firmware}: {verdict} – {counts} in {report.duration_s:.0f} s")
-    return "\n".join(lines)
+    return lines
 
 
 def _counts(statuses: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from ccis import log
-from host.urls import scrub
+from host.text import shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -38,6 +38,11 @@ class Step:
     note: str = ""
     said_s: float = 0.0
     task: TaskID | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its name as it may be shown: a kickstart or an image may have given it."""
+        return shown(self.name)
 
     @property
     def duration_s(self) -> float:
@@ -85,7 +90,7 @@ class Display:
             if self.bars is None:
                 self._print(f"{step} …")
             else:
-                known.task = self.bars.add_task(step, total=total, extent="", note="")
+                known.task = self.bars.add_task(known.shown, total=total, extent="", note="")
 
     def advance(self, step: str, done: float, note: str = "") -> None:
         """Show how far a step is."""
@@ -95,7 +100,8 @@ class Display:
                 return
             known.done, known.note = done, note
             if self.bars is not None and known.task is not None:
-                self.bars.update(known.task, completed=done, extent=known.extent, note=note)
+                self.bars.update(known.task, completed=done, extent=known.extent,
+                                 note=shown(note))
             elif time.monotonic() - known.said_s >= PLAIN_INTERVAL_S:
                 known.said_s = time.monotonic()
                 self._print(f"{step}: {known.extent}" + (f" – {note}" if note else ""))
@@ -119,18 +125,19 @@ class Display:
     def table(self) -> str:
         """Return the finished steps with their times, and which came from the store."""
         rows = [step for step in self.steps.values() if step.ended_s is not None]
-        width = max([len(step.name) for step in rows] + [len("total")])
+        width = max([len(step.shown) for step in rows] + [len("total")])
         lines = []
         for step in rows:
-            remark = " – ".join(["from the store"] * step.cached + [step.note] * bool(step.note))
-            lines.append(f"  {step.name:<{width}}  {step.duration_s:7.1f} s  {remark}".rstrip())
+            remark = " – ".join(
+                ["from the store"] * step.cached + [shown(step.note)] * bool(step.note))
+            lines.append(f"  {step.shown:<{width}}  {step.duration_s:7.1f} s  {remark}".rstrip())
         hits = sum(step.cached for step in rows)
         lines.append(f"  {'total':<{width}}  {time.monotonic() - self.begun_s:7.1f} s"
                      f"  {hits} of {len(rows)} steps from the store")
         return "\n".join(lines)
 
     def _print(self, text: str) -> None:
-        text = scrub(text)
+        text = shown(text)
         if self.bars is not None:
             self.bars.console.print(text, markup=False, highlight=False)
         else:

@@ -11,13 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
+from types import TracebackType
 
 from host.errors import HostError
 from host.folders import own_folder
 from host.places import cache_folder
+from host.text import lines_of, printable
 from host.urls import scrub
 
 KEPT = 100
+_Caught = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 _FORMAT = "%(asctime)s %(name)s %(message)s"
 
 
@@ -66,7 +69,19 @@ def show_on_terminal() -> None:
 
 
 class _Formatter(logging.Formatter):
-    """Takes user and password out of every URL in a record, in tracebacks as well."""
+    """One line for a record, with nothing in it that a terminal obeys; a line each in tracebacks.
+
+    Takes user and password out of every URL as well.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 – the base's name
+        """Return the record's line."""
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: _Caught) -> str:  # noqa: N802 – the base's name
+        """Return a traceback, which quotes what it fell over."""
+        return "\n".join(lines_of(super().formatException(ei)))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text."""

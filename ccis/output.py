@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +18,7 @@ import typer
 
 from ccis import log, signals
 from host.errors import CcisError, ProgramError, from_os_error
+from host.text import lines_of, printable, shown
 from host.urls import scrub
 
 BUG_STATUS = 70
@@ -41,32 +42,42 @@ settings = Settings()
 
 
 def line(text: str = "") -> None:
-    """Print one line of a result to standard output, its URLs without user and password."""
-    typer.echo(scrub(text))
+    """Print one line of a result to standard output, fit to be shown."""
+    typer.echo(shown(text))
 
 
 def note(text: str) -> None:
-    """Print one line that is no result, to standard error; URLs as in line().
+    """Print one line that is no result, to standard error; fit to be shown.
 
     Where nobody can read it any more, nothing fails for that.
     """
     try:
-        typer.echo(scrub(text), err=True)
+        typer.echo(shown(text), err=True)
     except OSError:
         _silence(sys.stderr)
 
 
 def as_json(value: object) -> str:
-    """Return the JSON text of a value made of models, dataclasses, mappings and lists."""
-    return json.dumps(value, default=_plain, indent=2, sort_keys=True)
+    """Return the JSON text of a value made of models, dataclasses, mappings and lists.
+
+    It is ASCII without control characters: whatever is in a value is escaped.
+    """
+    text = json.dumps(value, default=_plain, indent=2, sort_keys=True)
+    return text.replace("\x7f", "\\u007f")  # the one that json leaves
 
 
-def report(value: object, text: str | Callable[[], str], *, to_json: bool) -> None:
-    """Print a result to standard output: `value` as JSON, or `text` for a person."""
+def document(value: object) -> None:
+    """Print a result to standard output as JSON, its URLs without user and password."""
+    typer.echo(scrub(as_json(value)))
+
+
+def report(value: object, text: Callable[[], Iterable[str]], *, to_json: bool) -> None:
+    """Print a result to standard output: `value` as JSON, or lines for a person."""
     if to_json:
-        line(as_json(value))
+        document(value)
     else:
-        line((text if isinstance(text, str) else text()).rstrip("\n"))
+        for each in text():
+            line(each)
 
 
 def _plain(value: Any) -> object:
@@ -132,10 +143,11 @@ def _silence(stream: TextIO) -> None:
 def _fail(error: CcisError, cause: BaseException | None = None) -> int:
     _logger.debug("failed: %s", error, exc_info=cause or error)
     if settings.json:
-        line(as_json({"error": describe(error)}))
-    note(message(error))
+        document({"error": describe(error)})
+    for each in message(error).split("\n"):
+        note(each)
     if log.settings.verbose:
-        note("".join(traceback.format_exception(cause or error)))
+        _trace(cause or error)
     return error.exit_status
 
 
@@ -143,14 +155,19 @@ def _bug(error: Exception) -> int:
     _logger.error("a bug", exc_info=error)
     kind = type(error).__name__
     if settings.json:
-        line(as_json({"error": {"what": "this is a bug in ccis", "why": f"{kind}: {error}",
-                                "exit_status": BUG_STATUS}}))
+        document({"error": {"what": "this is a bug in ccis", "why": f"{kind}: {error}",
+                            "exit_status": BUG_STATUS}})
     note(f"error: this is a bug in ccis: {kind}: {error}")
     if log.settings.path:
         note(f"  log:    {log.settings.path} holds the traceback; please report it")
     if log.settings.verbose or not log.settings.path:
-        note("".join(traceback.format_exception(error)))
+        _trace(error)
     return BUG_STATUS
+
+
+def _trace(error: BaseException) -> None:
+    for each in "".join(traceback.format_exception(error)).split("\n"):
+        note(each)
 
 
 def describe(error: CcisError) -> dict[str, object]:
@@ -163,19 +180,26 @@ def describe(error: CcisError) -> dict[str, object]:
 
 
 def message(error: CcisError) -> str:
-    """Return what a person reads: what failed, where, why, what to do, the end of the log."""
-    lines = [f"error: {error.what}"]
+    """Return what a person reads: what failed, where, why, what to do, the end of the log.
+
+    Further lines of a text are marked, so that none is taken for one of ours.
+    """
+    lines = [f"error: {_marked(error.what)}"]
     for label, text in (("where", error.where), ("why", error.why), ("remedy", error.remedy)):
         if text:
-            lines.append(f"  {label + ':':<8}{text}")
-    lines += [f"  {text}" for text in getattr(error, "__notes__", [])]
+            lines.append(f"  {label + ':':<8}{_marked(text)}")
+    lines += [f"  {_marked(text)}" for text in getattr(error, "__notes__", [])]
     tail = _tail(error)
     if tail:
         lines.append("  the program's last words:")
-        lines += [f"    | {text}" for text in tail[-TAIL_LINES:]]
+        lines += [f"    | {printable(text)}" for text in tail[-TAIL_LINES:]]
     if log.settings.path:
         lines.append(f"  log:    {log.settings.path}")
     return "\n".join(lines)
+
+
+def _marked(text: str) -> str:
+    return "\n    | ".join(lines_of(text))
 
 
 def _tail(error: BaseException | None) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from host.urls import scrub
+
 _ACTIVE = re.compile(
     "["
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: cursor, colours, window titles, the terminal's answers
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # invisible; direction
-    "\ufff9-\ufffb\ufe00-\ufe0f"  # annotations, variants of a letter
+    "\ufff9-\ufffb\ufffe\uffff\ufe00-\ufe0f"  # annotations, none, variants
     "\U000e0000-\U000e0fff"  # tags and more variants: text that no font shows
     "\ud800-\udfff"  # bytes that are not UTF-8
     "]"
@@ -26,6 +28,11 @@ def printable(text: str, *, keep: str = "") -> str:
     return _ACTIVE.sub(lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
 
 
+def shown(text: str) -> str:
+    """Return what a line may show: printable(), and no URL with user and password."""
+    return printable(scrub(text))
+
+
 def lines_of(text: str) -> list[str]:
     """Return a text of several lines as lines that are fit to be shown."""
     return [printable(line) for line in text.split("\n")]
@@ -35,7 +42,5 @@ def _escaped(letter: str) -> str:
     if letter in _NAMES:
         return _NAMES[letter]
     code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte itself (PEP 383)
-        return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 \
         else f"\\U{code:08x}"

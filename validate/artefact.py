@@ -88,7 +88,7 @@ def _raw(path: Path, named: str, size_bytes: int) -> ArtefactFacts:
 
 def _qcow2(path: Path, named: str, size_bytes: int, stream: BinaryIO) -> ArtefactFacts:
     try:
-        header: Header = read_header(stream)
+        header: Header = read_header(stream, size_bytes)
     except InputError as error:
         error.where = str(path)
         raise

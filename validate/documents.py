@@ -70,14 +70,12 @@ def parse_yaml(path: str, text: str) -> Any:
     """
     if len(text) > YAML_BYTES_MAX:
         raise InputError(f"{path} is too large for what it is: {len(text)} characters")
-    loader = _Bounded(text)
     try:
+        loader = _Bounded(text)  # looks for characters that YAML has not
         return loader.get_single_data()
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is not valid YAML, or too much of it",
                          why=type(error).__name__) from error
-    finally:
-        loader.dispose()
 
 
 def parse_json(name: str, text: str) -> Any:

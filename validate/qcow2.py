@@ -36,9 +36,10 @@ class Header:
     external_data: bool
 
 
-def read_header(stream: BinaryIO) -> Header:
+def read_header(stream: BinaryIO, size_bytes: int) -> Header:
     """Return the header of a qcow2; nothing else is opened, and its first cluster is read.
 
+    size_bytes: of the file; a place behind its end can't even be sought in every file system.
     Raises InputError when it is cut off, broken, of a kind that nobody knows, or encrypted.
     """
     stream.seek(0)
@@ -71,7 +72,7 @@ def read_header(stream: BinaryIO) -> Header:
     named = _external(stream, header_bytes, min(backing_at or cluster_bytes, cluster_bytes))
     backing = None
     if backing_at:
-        stream.seek(min(backing_at, 1 << 62))
+        stream.seek(min(backing_at, size_bytes))
         backing = stream.read(min(backing_bytes, _NAME_BYTES_MAX)).decode(errors="replace")
     return Header(virtual, backing, named or bool(features & _EXTERNAL_DATA))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from host.text import printable
 from specs.kind import Tier
 from specs.model import Firmware, Rule, Severity
 from validate.registry import Finding
@@ -17,7 +17,6 @@ from validate.registry import Finding
 Status = Literal["passed", "failed", "not-applicable", "unknown"]
 
 _TEXT_MAX = 2000
-_UNPRINTABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 
 class Result(BaseModel):
@@ -100,14 +99,14 @@ def to_json(reports: Report | Sequence[Report]) -> str:
         return {**report.model_dump(mode="json"), "passed": report.passed}
 
     value = data(reports) if isinstance(reports, Report) else [data(one) for one in reports]
-    return json.dumps(value, indent=2) + "\n"
+    return json.dumps(value, indent=2).replace("\x7f", "\\u007f") + "\n"
 
 
 def to_junit(reports: Sequence[Report]) -> str:
     """Return reports as JUnit XML: a suite each, a case per rule; a missed `should` is skipped."""
     root = ET.Element("testsuites")
     for report in reports:
-        name = report.artefact + (f" ({report.firmware})" if report.firmware else "")
+        name = printable(report.artefact) + (f" ({report.firmware})" if report.firmware else "")
         suite = ET.SubElement(
             root, "testsuite", name=name, tests=str(len(report.results)),
             failures=str(len(report.failures)), time=f"{report.duration_s:.1f}",
@@ -124,6 +123,6 @@ def to_junit(reports: Sequence[Report]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Make text out of an image safe to show: no control characters, no flood."""
-    clean = _UNPRINTABLE.sub("\ufffd", text)
-    return clean if len(clean) <= _TEXT_MAX else clean[:_TEXT_MAX] + " …"
+    """Make text out of an image safe to show and to keep in XML: no controls, no flood."""
+    clean = printable(text[:_TEXT_MAX], keep="\n\t")
+    return clean if len(text) <= _TEXT_MAX else clean + " …"

@@ -18,6 +18,7 @@ from validate.rpmdb import DATABASE_NAMES, Installed
 from validate.tree import Entry, Tree
 
 TEXT_BYTES_MAX = 1 << 20
+TEXT_LINES_MAX = 50_000
 """Settings are small; a larger file is no settings file, and none is read."""
 
 RPM_PLACES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/root/.rpmdb", "/usr/share/rpm")
@@ -46,7 +47,7 @@ class View:
     def text(self, path: str) -> str | None:
         """Return a file's text, links followed inside the image; None when there is no file.
 
-        Raises InputError for a file larger than TEXT_BYTES_MAX.
+        Raises InputError for a file with more than TEXT_BYTES_MAX or TEXT_LINES_MAX.
         """
         entry = self.tree.resolve(path)
         if entry is None or not entry.is_file:
@@ -55,7 +56,10 @@ class View:
             raise InputError(f"{path} is too large for what it is: {entry.size_bytes} bytes")
         if entry.path not in self._texts:
             content = self.read(entry.path, TEXT_BYTES_MAX)
-            self._texts[entry.path] = content.decode(errors="replace")
+            text = content.decode(errors="replace")
+            if len(text.splitlines()) > TEXT_LINES_MAX:
+                raise InputError(f"{path} has more than {TEXT_LINES_MAX} lines")
+            self._texts[entry.path] = text
         return self._texts[entry.path]
 
     def follow(self, entry: Entry) -> Entry | None:

@@ -50,7 +50,7 @@ def boot(
             lambda each: start(
                 subject.path, each, subject.spec, subject.record, progress, key=opens),
             wanted))
-    output.report(reports, lambda: "\n".join(report_text(report) for report in reports),
+    output.report(reports, lambda: (row for report in reports for row in report_text(report)),
                   to_json=json)
     if not all(report.passed for report in reports):
         raise typer.Exit(1)

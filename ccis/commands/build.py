@@ -92,7 +92,7 @@ def build(
             error.add_note(f"repeat (what is done is kept): {shlex.join(sys.argv)}")
             raise
     output.report([_summary(built) for built in done],
-                  lambda: "\n".join(_text(built) for built in done), to_json=json)
+                  lambda: (row for built in done for row in _text(built)), to_json=json)
 
 
 def _is_build_id(text: str) -> bool:
@@ -111,8 +111,8 @@ def _summary(built: Built) -> dict[str, object]:
     }
 
 
-def _text(built: Built) -> str:
+def _text(built: Built) -> list[str]:
     lines = [f"{built.folder}/"]
     lines += [f"  {artefact.file}  {artefact.size_bytes / 1e6:,.0f} MB"
               for artefact in built.record.artefacts]
-    return "\n".join([*lines, "  build.json"])
+    return [*lines, "  build.json"]

@@ -40,19 +40,21 @@ def doctor(
     for outcome in examine(Host(store, out, thorough)):
         outcomes.append(outcome)
         if not json:
-            output.line(_text(outcome))
+            for row in _text(outcome):
+                output.line(row)
     lacking = [outcome for outcome in outcomes if outcome.status == "missing"]
     warnings = [outcome for outcome in outcomes if outcome.status == "warning"]
     if json:
-        output.line(output.as_json({"ok": not lacking, "checks": outcomes}))
+        output.document({"ok": not lacking, "checks": outcomes})
     else:
         output.line(f"{len(outcomes)} checks, {len(warnings)} warnings, {len(lacking)} lacking")
     if lacking:
         raise typer.Exit(HostError.exit_status)
 
 
-def _text(outcome: Outcome) -> str:
-    text = f"{_MARKS[outcome.status]} {outcome.name}: {outcome.detail}"
+def _text(outcome: Outcome) -> list[str]:
+    lines = [f"{_MARKS[outcome.status]} {outcome.name}: {outcome.detail}"]
     if outcome.remedy:
-        text += f"\n       needed for: {outcome.needed_for}\n       remedy:     {outcome.remedy}"
-    return text
+        lines += [f"       needed for: {outcome.needed_for}",
+                  f"       remedy:     {outcome.remedy}"]
+    return lines

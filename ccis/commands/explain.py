@@ -65,42 +65,49 @@ def explain(
         store = open_store() if pre and os.geteuid() == 0 else None
         found = read(file, catalogue.release(release), arch, disk_size_bytes, store, progress,
                      folders_of(include_paths))
-    output.report(found, lambda: "\n".join(_text(found)), to_json=json)
+    output.report(found, lambda: _text(found), to_json=json)
 
 
 def _text(found: Explanation) -> Iterator[str]:
     yield f"{found.file}, for {found.release}"
     if found.disk:
-        yield f"\nDisk ({found.table})"
+        yield ""
+        yield f"Disk ({found.table})"
         for row in found.disk:
             yield (f"  {row['device']:<22} {row['mountpoint']:<16} {row['fstype']:<11} "
                    f"{row['size_mib']:>9} MiB  {row['more']}").rstrip()
         yield from (f"  {layer}" for layer in found.layers)
-    yield "\nPackages"
+    yield ""
+    yield "Packages"
     for name, values in found.packages.items():
         yield from _wrapped(name, values)
     yield from _wrapped("added by rule", [row["package"] for row in found.added])
     yield from _wrapped("from", [row["address"] for row in found.sources])
     if found.users:
-        yield "\nAccounts"
+        yield ""
+        yield "Accounts"
         for row in found.users:
             more = [row["password"], f"groups {row['groups']}" if row["groups"] else "",
                     f"ssh keys: {row['keys']}" if row["keys"] else ""]
             yield f"  {row['name']:<16} {', '.join(filter(None, more))}"
     if found.services:
-        yield "\nServices"
+        yield ""
+        yield "Services"
         for name, values in found.services.items():
             yield from _wrapped(name, values)
     if found.network:
-        yield "\nNetwork"
+        yield ""
+        yield "Network"
         for row in found.network:
             more = [row["ip"], row["onboot"], row["hostname"]]
             yield f"  {row['device']:<16} {', '.join(filter(None, more))}"
     if found.settings:
-        yield "\nSettings"
+        yield ""
+        yield "Settings"
         yield from (f"  {row['command']:<16} {row['words']}" for row in found.settings)
     if found.scripts:
-        yield "\nScripts, in this order"
+        yield ""
+        yield "Scripts, in this order"
         for row in found.scripts:
             log = f", log {row['log']}" if row["log"] else ""
             yield (f"  {row['kind']:<16} {row['where']}: {row['lines']} lines for "
@@ -114,12 +121,13 @@ def _text(found: Explanation) -> Iterator[str]:
 
 def _wrapped(name: str, values: list[str]) -> Iterator[str]:
     if values:
-        yield textwrap.fill(", ".join(values), _WIDTH, initial_indent=f"  {name:<16} ",
-                            subsequent_indent=" " * 19, break_long_words=False,
-                            break_on_hyphens=False)
+        yield from textwrap.wrap(
+            ", ".join(values), _WIDTH, initial_indent=f"  {name:<16} ",
+            subsequent_indent=" " * 19, break_long_words=False, break_on_hyphens=False)
 
 
 def _listed(title: str, lines: list[str]) -> Iterator[str]:
     if lines:
-        yield f"\n{title}"
+        yield ""
+        yield f"{title}"
         yield from (f"  {line}" for line in dict.fromkeys(lines))

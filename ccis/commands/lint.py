@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,7 +55,7 @@ def lint(
     reports = [judge(path, wanted, folders_of(include_paths)) for path in files]
     content = {"release": wanted.name, "dialect": wanted.dialect,
                "files": [_content(report, problems) for report in reports]}
-    output.report(content, lambda: "\n\n".join(_text(report, problems) for report in reports),
+    output.report(content, lambda: _text(reports, problems),
                   to_json=json)
     if any(report.refused for report in reports):
         raise typer.Exit(2)
@@ -73,7 +74,13 @@ def _content(report: Report, problems: bool) -> dict[str, Any]:
     }
 
 
-def _text(report: Report, problems: bool) -> str:
+def _text(reports: list[Report], problems: bool) -> Iterator[str]:
+    for number, report in enumerate(reports):
+        yield from [""] * bool(number)
+        yield from _lines(report, problems)
+
+
+def _lines(report: Report, problems: bool) -> list[str]:
     counts = ", ".join(f"{report.counts[kind]} {word.lower()}" for kind, word in _WORDS.items()
                        if kind in report.counts)
     lines = [f"{report.file}: {counts or 'empty'}"]
@@ -85,4 +92,4 @@ def _text(report: Report, problems: bool) -> str:
         by = f"by the step {finding.says}" if finding.kind == "honoured" else finding.says
         lines.append(f"  {finding.where:<{place}}  {finding.name:<{name}}  "
                      f"{_WORDS[finding.kind]:<15}  {by}{remedy}")
-    return "\n".join(lines)
+    return lines

@@ -31,7 +31,7 @@ def list_(json: JsonOption = False) -> None:
                     for target in map(catalogue.target, catalogue.target_names())},
         "formats": {name: form.title for name, form in sorted(FORMATS.items())},
     }
-    output.report(content, lambda: "\n".join(_text(content)), to_json=json)
+    output.report(content, lambda: _text(content), to_json=json)
 
 
 def _text(content: dict[str, dict[str, str]]) -> list[str]:

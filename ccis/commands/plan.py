@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -69,10 +70,16 @@ def plan(
                 "targets": [target.name for target in wish.targets],
                 "layout": made.layout.model_dump(mode="json") if made.engine else None,
             })
-    output.report(plans, lambda: "\n\n".join(_text(each) for each in plans), to_json=json)
+    output.report(plans, lambda: _text(plans), to_json=json)
 
 
-def _text(plan: dict[str, Any]) -> str:
+def _text(plans: list[dict[str, Any]]) -> Iterator[str]:
+    for number, plan in enumerate(plans):
+        yield from [""] * bool(number)
+        yield from _lines(plan)
+
+
+def _lines(plan: dict[str, Any]) -> list[str]:
     lines = [
         f"{plan['image']} for {plan['release']} {plan['arch']}: {len(plan['packages'])} packages, "
         f"disk by {plan['engine'] or 'none'} ({plan['engine_reason']})",
@@ -83,7 +90,7 @@ def _text(plan: dict[str, Any]) -> str:
     for row in plan["steps"]:
         state = "in the store" if row["hit"] else f"will run: {', '.join(row['changed'])}"
         lines.append(f"  {row['step']:<11} {row['digest'][:12]}  {state}")
-    return "\n".join(lines)
+    return lines
 
 
 def _disk(layout: dict[str, Any]) -> list[str]:

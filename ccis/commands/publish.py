@@ -80,7 +80,7 @@ def _signer(
     return user_signer(sign_with, home, passphrase_file)
 
 
-def _text(done: Publication) -> str:
+def _text(done: Publication) -> list[str]:
     lines = []
     for folder in done.folders:
         if folder.changed:
@@ -90,4 +90,4 @@ def _text(done: Publication) -> str:
             lines.append(f"{folder.path}: unchanged, it holds this already")
         lines += [f"  removed {name}" for name in folder.removed]
     lines.append(f"signed by {done.fingerprint}, whose public key is {done.key}")
-    return "\n".join(lines)
+    return lines

@@ -82,7 +82,7 @@ def reproduce(
             scratch / "compare", progress)
     passed = all(one.passed for one in found)
     output.report(_summary(record, again, found, kept=out is not None),
-                  lambda: "\n".join(_text(record, again, found)), to_json=json)
+                  lambda: _text(record, again, found), to_json=json)
     if not passed:
         raise typer.Exit(1)
 

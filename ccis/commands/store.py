@@ -8,7 +8,6 @@ import typer
 
 from ccis import output
 from ccis.selection import JsonOption
-from host.text import printable
 
 app = typer.Typer(add_completion=False)
 
@@ -31,12 +30,12 @@ def show(json: JsonOption = False) -> None:
                     for step, label, size, stamp in rows],
     }
     total = sum(size for _, _, size, _ in rows)
-    text = "\n".join([
+    text = [
         f"{store.root}: {total / 1e9:.2f} GB of {store.limit_bytes / 1e9:.0f} GB",
         *(f"  {datetime.fromtimestamp(stamp, UTC):%Y-%m-%d %H:%M}  {size / 1e6:>8,.0f} MB  "
-          f"{step:<11} {printable(label)}" for step, label, size, stamp in rows),
-    ])
-    output.report(content, text, to_json=json)
+          f"{step:<11} {label}" for step, label, size, stamp in rows),
+    ]
+    output.report(content, lambda: text, to_json=json)
 
 
 @app.command()

@@ -46,7 +46,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _text(report: Report) -> str:
+def _text(report: Report) -> list[str]:
     lines = [f"FAIL {finding.file}: {finding.problem}" for finding in report.findings]
     keys = ", ".join(report.fingerprints) or "none"
     if report.trust == "pinned":
@@ -59,4 +59,4 @@ def _text(report: Report) -> str:
         lines.append(f"OK: {checked}")
     else:
         lines.append(f"FAILED: {len(report.findings)} findings; {checked}")
-    return "\n".join(lines)
+    return lines

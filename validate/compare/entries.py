@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from host.patterns import pattern
+from host.text import printable
 
 SHOWN_MAX = 20
 """So many files are named; a build that went wrong as a whole differs in thousands."""
@@ -34,7 +35,7 @@ class Entry:
 def differences(one: Mapping[str, Entry], other: Mapping[str, Entry]) -> list[str]:
     """Return a line for each name that differs, in the order of the names."""
     return [
-        f"{_printable(name)}: {text}" for name in sorted(one.keys() | other.keys())
+        f"{printable(name)}: {text}" for name in sorted(one.keys() | other.keys())
         if (text := _difference(one.get(name), other.get(name)))
     ]
 
@@ -64,13 +65,8 @@ def _attributes(one: Entry, other: Entry) -> Iterator[str]:
             yield f"{each.name} {_shown(before)} → {_shown(after)}"
 
 
-def _printable(name: str) -> str:
-    """Return a name that is not UTF-8 with \\udc… for its odd bytes."""
-    return name.encode(errors="backslashreplace").decode()
-
-
 def _shown(value: object) -> str:
-    text = "–" if value in (None, "") else _printable(str(value))
+    text = "–" if value in (None, "") else printable(str(value))
     if _DIGEST.fullmatch(text):
         return f"{text[:12]}…"
     return text if len(text) <= 64 else f"{text[:61]}…"
