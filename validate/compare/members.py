@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import IO
 
 from host.errors import InputError
-from host.run import run
 from validate.compare.entries import Entry, differences
+from validate.compare.unpacking import (
+    BROKEN,
+    HEAD_BYTES,
+    MEMBERS_MAX,
+    ModestInfo,
+    archive_kind,
+    opened,
+)
 
 _DEPTH_MAX = 3
 _PIECE_BYTES = 1 << 20
-_HEAD_BYTES = 512
-_ZSTD, _USTAR = b"\x28\xb5\x2f\xfd", b"ustar"
-_MAGICS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", _ZSTD: "zstd", b"BZh": "bzip2"}
 _KINDS = {
     tarfile.REGTYPE: "file", tarfile.AREGTYPE: "file", tarfile.DIRTYPE: "folder",
     tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "twin", tarfile.CHRTYPE: "character device",
@@ -32,13 +36,6 @@ class Member:
     entry: Entry
     position: int
     inner: Path | None
-
-
-def archive_kind(head: bytes) -> str | None:
-    """Return how an archive begins: gzip, xz, zstd, bzip2 or tar; None: it is none that we know."""
-    if head[257:262] == _USTAR:
-        return "tar"
-    return next((name for magic, name in _MAGICS.items() if head.startswith(magic)), None)
 
 
 def compare_archives(one: Path, other: Path, scratch: Path, depth: int = 0) -> list[str] | None:
@@ -88,24 +85,22 @@ def _paired(
 
 def _members(path: Path, scratch: Path, depth: int) -> dict[str, Member] | None:
     """Return the members of a tar archive by name, in their order; None: it is none."""
-    with path.open("rb") as stream:
-        kind = archive_kind(stream.read(_HEAD_BYTES))
-    if kind is None:
-        return None
-    if kind == "zstd":  # Python's tarfile reads all others by itself
-        run(["zstd", "-d", "-q", "-o", scratch / "unpacked", path])
-        path = scratch / "unpacked"
     found: dict[str, Member] = {}
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for position, info in enumerate(archive):
-                stored = archive.extractfile(info) if info.isreg() else None
-                copy = scratch / str(position)
-                digest = _digest(stored, copy, depth) if stored else ""
-                found[_free(info.name, found)] = Member(
-                    _entry(info, digest), position, copy if copy.exists() else None)
-    except tarfile.ReadError as error:
-        if not found:
+        with opened(path) as stream:
+            if stream is None:
+                return None
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=ModestInfo) as archive:
+                for position, info in enumerate(archive):
+                    if position >= MEMBERS_MAX:
+                        raise InputError(f"has more than {MEMBERS_MAX} members", where=str(path))
+                    stored = archive.extractfile(info) if info.isreg() else None
+                    copy = scratch / str(position)
+                    digest = _digest(stored, copy, depth) if stored else ""
+                    found[_free(info.name, found)] = Member(
+                        _entry(info, digest), position, copy if copy.exists() else None)
+    except BROKEN as error:
+        if not found and not isinstance(error, tarfile.HeaderError):
             return None  # something compressed that is no archive
         raise InputError("the archive can't be read", where=str(path), why=str(error)) from error
     return found
@@ -123,7 +118,7 @@ def _digest(stream: IO[bytes], copy: Path, depth: int) -> str:
     """Return the digest of a member's content; an archive is copied, to be looked into."""
     digest, head = hashlib.sha256(), stream.read(_PIECE_BYTES)
     digest.update(head)
-    keep = copy.open("wb") if depth < _DEPTH_MAX and archive_kind(head[:_HEAD_BYTES]) else None
+    keep = copy.open("wb") if depth < _DEPTH_MAX and archive_kind(head[:HEAD_BYTES]) else None
     try:
         piece = head
         while piece:
