@@ -107,7 +107,7 @@ class Console:
             self._listener.join(timeout=5)
 
     def _read(self, pipe: BufferedReader, log_path: Path) -> None:
-        kept_bytes, said_bytes, waiting, answered = 0, 0, b"", False
+        said_bytes, waiting, answered = 0, b"", False
         with log_path.open("wb") as log:
             while chunk := pipe.read1(_LINE_BYTES_MAX):
                 said_bytes += len(chunk)
@@ -117,10 +117,9 @@ class Console:
                 *lines, waiting = (waiting + chunk).split(b"\n")
                 if len(waiting) > _LINE_BYTES_MAX:
                     lines, waiting = [*lines, waiting], b""
-                for line in lines:
-                    if kept_bytes < LOG_BYTES_MAX:
-                        log.write(self._without_answer(line) + b"\n")
-                        kept_bytes += len(line) + 1
+                if lines:
+                    log.write(self._without_answer(b"\n".join(lines)) + b"\n")
+                for line in filter(None, lines):
                     self._take(line)
                 log.flush()
                 answered = answered and not lines
