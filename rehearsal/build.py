@@ -8,7 +8,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
+from host.beneath.remove import remove_tree
 from host.errors import InputError
 from host.progress import Progress
 from rehearsal import cache
@@ -108,7 +108,7 @@ def _make(
     write_rpm(package, folder, lambda path: sign_detached(home, path))
     folder.chmod(0o755)
     folder.rename(target)
-    shutil.rmtree(scratch)
+    remove_tree(scratch)
 
 
 def _die_with_parent() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
+from host.beneath.remove import remove_tree
 from host.files import write_atomically
 from host.locks import locked
 from host.progress import Progress, Silent
@@ -73,9 +73,9 @@ def _collect_garbage(root: Path) -> None:
         debs |= set(known["debs"].values())
     for folder in (root / "pool").iterdir():
         if folder.name not in used:
-            shutil.rmtree(folder)
+            remove_tree(folder)
     for file in (root / "debs").glob("*.deb"):
         if file.name not in debs:
             file.unlink()
     for leftover in root.glob(".rehearsal-*"):
-        shutil.rmtree(leftover)
+        remove_tree(leftover)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from host.beneath.remove import remove_tree
+from host.errors import InputError
 from host.progress import Progress
 from host.run import run
 from rehearsal.debian import APT_OPTIONS, DebianPackage, Index
+
+_NAME = re.compile(r"[a-z0-9][A-Za-z0-9.+~%_-]*")  # deb-version(7), and what apt quotes in it
 
 
 def download(
@@ -33,16 +37,23 @@ def download(
 
 
 def file_name(package: DebianPackage) -> str:
-    """Return the name that apt-get gives the file of a package."""
+    """Return the name that apt-get gives the file of a package.
+
+    Raises InputError for a version or architecture that is no part of a name.
+    """
     version = package.version.replace(":", "%3a")
-    return f"{package.name}_{version}_{package.arch}.deb"
+    name = f"{package.name}_{version}_{package.arch}.deb"
+    if not _NAME.fullmatch(name):
+        raise InputError("Debian's index names a package as none can be named",
+                         where=repr(name)[:200])
+    return name
 
 
 def _fetch(
     missing: list[str], index: Index, folder: Path, step: str, progress: Progress,
 ) -> Path:
     fetched = folder / ".new"
-    shutil.rmtree(fetched, ignore_errors=True)
+    remove_tree(fetched)
     fetched.mkdir()
     done = 0
 

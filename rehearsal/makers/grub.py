@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from host.beneath.root import Root
 from host.run import run
 from rehearsal.makers.making import Making, regular
 from rehearsal.model import PackagedFile
@@ -27,7 +28,7 @@ grub.rehearsal,1,CCIS rehearsal,grub2,2.06,https://localhost/
 def efi_image(making: Making, files: list[PackagedFile]) -> list[PackagedFile]:
     """Return grubx64.efi, made of Debian's modules, that reads /EFI/centos/grub.cfg."""
     folder = making.unpack("grub-efi-amd64-bin", "/usr/lib/grub/") / "usr/lib/grub/x86_64-efi"
-    there = [name for name in MODULES if (folder / f"{name}.mod").exists()]
+    there = [name for name in MODULES if Root(folder).is_file(f"/{name}.mod")]
     sbat = making.scratch / "sbat.csv"
     sbat.write_text(SBAT)
     image = making.scratch / "grubx64.efi"

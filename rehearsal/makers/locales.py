@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 
+from host.beneath.root import Root
 from host.run import run
+from rehearsal.deb import unpacked
 from rehearsal.makers.making import Making, collect
 from rehearsal.model import PackagedFile
 
@@ -15,7 +17,8 @@ def english(making: Making, files: list[PackagedFile]) -> list[PackagedFile]:
     root = making.scratch / "compiled"
     (root / "usr/lib/locale").mkdir(parents=True)
     charmap = making.scratch / "UTF-8"
-    charmap.write_bytes(gzip.decompress((source / "charmaps/UTF-8.gz").read_bytes()))
+    charmap.write_bytes(unpacked(gzip.GzipFile(
+        fileobj=Root(source).open("/charmaps/UTF-8.gz"))))
     run(["localedef", "--no-archive", "-i", source / "locales/en_US", "-f",
          charmap, f"--prefix={root}", "/usr/lib/locale/en_US.utf8"],
         env={"I18NPATH": str(source)})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from host.beneath.root import Root
 from rehearsal.deb import read_deb
 from rehearsal.mapping import rpm_version
 from rehearsal.model import PackagedFile
+
+_LARGEST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,19 @@ class Making:
 
         Returns the folder that stands for `/`.
         """
-        root = self.scratch / deb
-        for file in read_deb(self.debs[deb]):
-            if file.is_regular and file.path.startswith(prefix):
-                target = root / file.path.lstrip("/")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(file.content)
-        return root
+        top = self.scratch / deb
+        top.mkdir(exist_ok=True)
+        write(top, (file for file in read_deb(self.debs[deb])
+                    if file.is_regular and file.path.startswith(prefix)))
+        return top
+
+
+def write(top: Path, files: Iterable[PackagedFile]) -> None:
+    """Write regular files of a package below a folder; nothing they are called leads out of it."""
+    root = Root(top)
+    for file in files:
+        root.make_folder(str(PurePosixPath(file.path).parent))
+        root.write(file.path, file.content)
 
 
 def regular(path: str, content: bytes, mode: int = 0o644) -> PackagedFile:
@@ -77,14 +87,12 @@ def regular(path: str, content: bytes, mode: int = 0o644) -> PackagedFile:
 
 def collect(root: Path, below: str) -> list[PackagedFile]:
     """Return the files, folders and links under `root/below`, as root's, with their modes."""
-    found = []
-    for path in sorted((root / below.lstrip("/")).rglob("*")):
-        status = path.lstat()
-        where = "/" + str(path.relative_to(root))
+    inside, found = Root(root), []
+    for each in inside.walk(below):
         content = b""
-        if path.is_symlink():
-            content = str(path.readlink()).encode()
-        elif path.is_file():
-            content = path.read_bytes()
-        found.append(PackagedFile(where, status.st_mode, content))
+        if each.is_link:
+            content = os.readlink(each.name, dir_fd=each.folder).encode()
+        elif each.is_file:
+            content = inside.read(each.path, _LARGEST_BYTES)
+        found.append(PackagedFile(each.path, each.status.st_mode, content))
     return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from host.beneath.root import Root
 from host.run import run
-from rehearsal.makers.making import Making, collect
+from rehearsal.makers.making import Making, collect, write
 from rehearsal.model import PackagedFile
 
 LOCAL = Path(__file__).parent.parent / "selinux"
@@ -15,6 +16,7 @@ _TYPE = "targeted"
 def policy(making: Making, files: list[PackagedFile]) -> list[PackagedFile]:
     """Return /etc/selinux/targeted and the module store, linked by semodule on the host."""
     root = making.scratch / "root"
+    root.mkdir()
     wanted = set((LOCAL / "modules.list").read_text().split())
     modules = making.scratch / "modules"
     modules.mkdir()
@@ -22,18 +24,18 @@ def policy(making: Making, files: list[PackagedFile]) -> list[PackagedFile]:
         name = file.path.rpartition("/")[2].split(".")[0]
         if file.path.endswith(".pp.bz2") and name in wanted:
             (modules / f"{name}.pp.bz2").write_bytes(file.content)
-    for file in files:
-        if file.path.startswith("/etc/selinux/targeted/") and file.is_regular:
-            target = root / file.path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.content)
-    (root / f"var/lib/selinux/{_TYPE}").mkdir(parents=True)
-    (root / f"etc/selinux/{_TYPE}/policy").mkdir(parents=True, exist_ok=True)
-    (root / "etc/selinux/config").write_text(f"SELINUX=enforcing\nSELINUXTYPE={_TYPE}\n")
-    (root / "etc/selinux/semanage.conf").write_text(
-        "module-store = direct\nexpand-check = 0\npolicy-version = 33\nbzip-small = true\n"
-        "bzip-blocksize = 5\noptimize-policy = false\n[sefcontext_compile]\n"
-        "path = /usr/sbin/sefcontext_compile\nargs = -r $@\n[end]\n")
+    write(root, (file for file in files
+                 if file.path.startswith("/etc/selinux/targeted/") and file.is_regular))
+    inside = Root(root)
+    inside.make_folder(f"/var/lib/selinux/{_TYPE}")
+    inside.make_folder(f"/etc/selinux/{_TYPE}/policy")
+    inside.write("/etc/selinux/config",
+                 f"SELINUX=enforcing\nSELINUXTYPE={_TYPE}\n".encode())
+    inside.write(
+        "/etc/selinux/semanage.conf",
+        b"module-store = direct\nexpand-check = 0\npolicy-version = 33\nbzip-small = true\n"
+        b"bzip-blocksize = 5\noptimize-policy = false\n[sefcontext_compile]\n"
+        b"path = /usr/sbin/sefcontext_compile\nargs = -r $@\n[end]\n")
     argv: list[str | Path] = ["semodule", "-p", root, "-S", "/var/lib/selinux", "-s", _TYPE, "-n"]
     for priority, found in (("100", modules.iterdir()), ("400", LOCAL.glob("*.cil"))):
         for module in sorted(found):
