@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,8 +141,8 @@ def publish_key(signer: Signer, root: Path, folder: str) -> Path:
     name = f"{folder}/{signer.fingerprint}.asc"
     key = signer.public_key()
     place = Root(root)
-    known = (place.read(f"/{name}", MAX_KEY_BYTES) if place.is_file(f"/{name}", follow=False)
-             else b"")
-    if known != key.encode():
+    there = place.stat(f"/{name}")
+    is_whole = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == len(key)
+    if not is_whole or place.read(f"/{name}", len(key)) != key.encode():
         write_atomically(root / name, key)
     return root / name
