@@ -10,6 +10,10 @@ import createrepo_c
 from builder.root.repositories import Snapshot
 from builder.root.request import Request
 from builder.store import Store
+from host.beneath.root import Root
+
+_INDEX = "/repodata/repomd.xml"
+_KINDS = ("group", "group_xz", "group_zst", "group_gz")
 
 
 def comps_files(request: Request, store: Store) -> list[Path]:
@@ -32,11 +36,12 @@ def _cache(request: Request, snapshot: Snapshot, store: Store) -> Path:
 
 
 def _of_repository(folder: Path) -> Iterator[Path]:
-    index = folder / "repodata/repomd.xml"
-    if not index.is_file():
+    """Yield the file with the groups; its place is what the repository says, below its folder."""
+    root = Root(folder)
+    if not root.is_file(_INDEX):
         return
-    for record in createrepo_c.Repomd(str(index)).records:
-        file = folder / record.location_href
-        if record.type in ("group", "group_xz", "group_zst", "group_gz") and file.is_file():
-            yield file
+    for record in createrepo_c.Repomd(f"{folder}{_INDEX}").records:
+        inside = f"/{record.location_href}"
+        if record.type in _KINDS and root.is_file(inside):
+            yield Path(f"{folder}{root.real_path(inside)}")
             return

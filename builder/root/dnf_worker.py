@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import sqlite3
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -29,6 +30,8 @@ import dnf.subject
 import rpm
 
 from builder.root.dnf_lock import use_kernel_locks
+from host.beneath.root import Root
+from host.beneath.walk import look
 
 
 def main() -> None:
@@ -152,8 +155,14 @@ def _settle_databases(root: str) -> None:
     Neither library does so when it ends, and a log beside a database is one more thing to lose.
     """
     gc.collect()  # the last references to the databases
-    for path in sorted(Path(root).glob("**/*.sqlite-wal")):
-        connection = sqlite3.connect(path.with_name(path.name.removesuffix("-wal")))
+    for found in Root(Path(root)).walk():
+        name = found.name.removesuffix("-wal")
+        if not (found.is_file and found.name.endswith(".sqlite-wal")):
+            continue
+        database = look(found.folder, name)
+        if database is None or not stat.S_ISREG(database.st_mode):
+            continue  # a scriptlet's, not rpm's
+        connection = sqlite3.connect(f"/proc/self/fd/{found.folder}/{name}")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 

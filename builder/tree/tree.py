@@ -137,30 +137,3 @@ def named(inside: str) -> Iterator[None]:
             why=os.strerror(error.errno) if error.errno else str(error),
             remedy="see what made it or its folders: a package or a script",
         ) from error
-
-
-def resolve_inside(root: Path, inside: str) -> Path:
-    """Return the host's path of `inside` as a process sees it whose / is `root`.
-
-    Links lead to places inside `root` only. Raises InputError for a loop of links.
-    """
-    resolved = Path("/")
-    parts = list(Path(inside).parts[1:])
-    for _ in range(200):
-        if not parts:
-            return root / resolved.relative_to("/")
-        part = parts.pop(0)
-        if part == "..":
-            resolved = resolved.parent
-            continue
-        candidate = resolved / part
-        real = root / candidate.relative_to("/")
-        if not real.is_symlink():
-            resolved = candidate
-            continue
-        target = real.readlink()
-        if target.is_absolute():
-            resolved, parts = Path("/"), [*target.parts[1:], *parts]
-        else:
-            parts = [*target.parts, *parts]
-    raise InputError(f"{inside} is a loop of links", where=str(root))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
 )
 from cryptography.x509.oid import NameOID
 
+from host.beneath.remove import remove_tree
 from host.errors import HostError, InputError
 from host.locks import locked
 from host.places import cache_folder
@@ -137,7 +137,7 @@ def _own() -> Bundler:
     home = cache_folder() / "eucalyptus"
     with locked(home.with_suffix(".lock")):
         for leftover in home.parent.glob(f".{home.name}.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove_tree(leftover)
         if not home.is_dir():
             _make_home(home)
     try:
@@ -161,7 +161,7 @@ def _make_home(home: Path) -> None:
             _self_signed(key).public_bytes(serialization.Encoding.PEM))
         staging.rename(home)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove_tree(staging)
 
 
 def _self_signed(key: RSAPrivateKey) -> x509.Certificate:
