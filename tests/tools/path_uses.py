@@ -71,10 +71,8 @@ def _touching(call: ast.Call) -> str | None:
                                        "getsize", "realpath"}), ("glob", {"glob", "iglob"})):
         if owner == module:
             return f"{module}.{name}" if name in names else None
-    if any(keyword.arg in ("dir_fd", "follow") for keyword in call.keywords):
-        return None
     count = len(call.args)
-    if name in _PATH_METHODS and not (count and name in ("mkdir",) and owner == "os"):
+    if name in _PATH_METHODS:
         return name
     if name in _BY_COUNT and count == _BY_COUNT[name]:
         return name
@@ -136,7 +134,7 @@ def _origins(
         yield from _origins_of_call(node, known, seen)
     elif isinstance(node, ast.BinOp):
         yield from _origins(node.left, known, seen)
-    elif isinstance(node, ast.Subscript | ast.Starred | ast.FormattedValue | ast.Await):
+    elif isinstance(node, ast.Subscript | ast.Starred | ast.FormattedValue | ast.NamedExpr):
         yield from _origins(node.value, known, seen)
     elif isinstance(node, ast.IfExp):
         yield from _origins(node.body, known, seen)

@@ -1,0 +1,190 @@
+"""Who may touch the file system by path: where a tree is somebody else's, nobody may.
+
+Root trees, artefacts, build folders, public trees and packages are made by others: what is in them
+is reached through host.beneath (docs/security.md). A module that uses paths of its own at all is
+listed here with the reason; in it, what comes from a tree is still refused, but for the few named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.tools.path_uses import EVERYWHERE, Use, uses
+
+CHECKOUT = Path(__file__).parents[2]
+ROOMS = ("builder", "validate", "publish", "rehearsal")
+
+TREES = frozenset(("tree", "root", "view", "layer", "shown", "lower", "upper", "guest"))
+"""What folders that others made are called, as parameters and variables."""
+
+# Reason: the modules that use host paths for it.
+MAY: Mapping[str, tuple[str, ...]] = {
+    "artefacts are made in a folder of their own, out of files that ccis made": (
+        "builder/formats/eucalyptus.py", "builder/formats/gce.py", "builder/formats/incus.py",
+        "builder/formats/incus_vm.py", "builder/formats/install_iso.py", "builder/formats/lxc.py",
+        "builder/formats/oci.py", "builder/formats/ova.py", "builder/formats/raw_gz.py",
+        "builder/formats/raw_xz.py", "builder/formats/raw_zst.py",
+        "builder/formats/tools/archive.py", "builder/formats/tools/blocks.py",
+        "builder/formats/tools/fat.py", "builder/formats/tools/iso.py",
+        "builder/formats/tools/iso_loader.py", "builder/formats/tools/members.py",
+        "builder/formats/tools/oci_merge.py", "builder/formats/tools/parallel.py",
+        "builder/formats/tools/qcow2_file.py", "builder/formats/tools/repository.py",
+        "builder/formats/tools/tar_tree.py", "builder/formats/tools/tree_files.py",
+        "builder/formats/tools/vagrant.py", "builder/formats/vagrant_virtualbox.py",
+        "builder/formats/vdi.py", "builder/formats/vhd.py", "builder/formats/vhd_dynamic.py",
+        "builder/formats/vhdx.py", "builder/formats/vmdk.py", "builder/formats/vmdk_sparse.py"),
+    "the image file and the scratch folders of the disk step are its own": (
+        "builder/disk/direct.py", "builder/disk/embed.py", "builder/disk/ext_corrections.py",
+        "builder/disk/ext_numbers.py", "builder/disk/holes.py", "builder/disk/image_file.py",
+        "builder/disk/populate.py", "builder/disk/views.py"),
+    "the host's own devices, programs and facts": (
+        "builder/disk/loop.py", "builder/root/dnf_process.py", "builder/root/installer.py",
+        "builder/tree/beside.py", "builder/tree/capabilities.py", "builder/tree/enclosure.py",
+        "builder/tree/machine.py", "builder/tree/places.py", "builder/tree/proc.py",
+        "builder/tree/programs.py", "builder/tree/sandbox.py", "builder/tree/tree.py",
+        "validate/boot/firmware.py",
+        "validate/reader.py"),
+    "steps' results in the store, beside the layers and not in them": (
+        "builder/build.py", "builder/entries.py", "builder/execution.py", "builder/layers.py",
+        "builder/plan.py",
+        "builder/recording.py", "builder/root/comps.py", "builder/root/databases.py",
+        "builder/root/disk_of_scripts.py",
+        "builder/root/installed.py", "builder/root/labels.py", "builder/root/packages.py",
+        "builder/root/pre.py", "builder/root/scripts.py", "builder/root/shims.py",
+        "builder/root/signatures.py", "builder/store.py", "builder/store_key.py"),
+    "our own source and data files": (
+        "builder/kickstart/reference.py", "builder/steps.py", "rehearsal/cache.py",
+        "rehearsal/comps.py", "rehearsal/convert.py", "rehearsal/table.py"),
+    "files that the person who runs ccis names": (
+        "builder/formats/tools/eucarc.py", "builder/kickstart/sources.py",
+        "builder/root/origins.py", "builder/root/repositories.py", "publish/sign.py",
+        "publish/verify.py", "validate/artefact.py", "validate/key.py"),
+    "scratch folders of the program that is run": (
+        "builder/root/dnf_lock.py", "builder/root/dnf_worker.py", "publish/gpg.py",
+        "publish/trust.py", "validate/boot/console.py", "validate/boot/qemu.py",
+        "validate/boot/run.py", "validate/boot/seed.py", "validate/boot/ssh.py",
+        "validate/compare/builds.py", "validate/compare/diffoscope.py",
+        "validate/compare/members.py", "validate/compare/pieces.py",
+        "validate/compare/unpacking.py"),
+    "the staged folder of a public tree, new and the publisher's own": (
+        "publish/copy.py", "publish/merge.py", "publish/tree.py"),
+    "libguestfs's calls of these names, inside the appliance": ("validate/mounts.py",),
+    "descriptors of a folder that was opened without following links": ("publish/folder.py",),
+    "the repository in the user's own cache": (
+        "rehearsal/assemble.py", "rehearsal/build.py", "rehearsal/create.py", "rehearsal/deb.py",
+        "rehearsal/download.py", "rehearsal/makers/grub.py", "rehearsal/makers/locales.py",
+        "rehearsal/makers/making.py", "rehearsal/makers/selinux.py", "rehearsal/rpmfile.py",
+        "rehearsal/signing.py"),
+}
+LISTED = {module: reason for reason, modules in MAY.items() for module in modules}
+
+# By module and name: what is called like a tree and is none, or only its top is meant.
+NOT_A_TREE: Mapping[tuple[str, str], str] = {
+    ("builder/disk/views.py", "shown"): "an empty folder to mount on, made here",
+    ("builder/layers.py", "root"): "the new layer's top, made here",
+    ("builder/layers.py", "upper"): "the new layer's top, made here",
+    ("builder/layers.py", "lower"): "the top of the layer below, made by an earlier step",
+    ("builder/root/installer.py", "root"): "made anew, before a script has seen it",
+    ("builder/store.py", "root"): "the store's own folder",
+    ("builder/store_key.py", "root"): "the store's own folder",
+    ("publish/folder.py", "root"): "the top of a public tree, which a person names",
+    ("publish/tree.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/verify.py", "root"): "the top of a public tree, which a person names",
+    ("rehearsal/assemble.py", "root"): "the cache's own folder",
+    ("rehearsal/build.py", "root"): "the cache's own folder",
+    ("rehearsal/create.py", "root"): "the cache's own folder",
+    ("rehearsal/makers/locales.py", "root"): "an empty folder, made here",
+    ("rehearsal/makers/selinux.py", "root"): "an empty folder, made here",
+}
+RECURSING: Mapping[tuple[str, str], str] = {
+    ("builder/root/installer.py", "shutil.copytree"): "a few files of the host's own /etc",
+    ("builder/steps.py", "rglob"): "our own source",
+    ("rehearsal/convert.py", "rglob"): "our own data files",
+}
+
+
+def offences(module: str, source: str) -> list[str]:
+    """Return what a module does with paths that it may not do."""
+    trees = TREES | ({"source"} if "\nsource = TREE\n" in source else set())
+    return [f"{module}:{use.line}: {use.call}: {problem}"
+            for use in uses(source) if (problem := _problem(module, use, trees))]
+
+
+def _problem(module: str, use: Use, trees: frozenset[str]) -> str | None:
+    if use.call in EVERYWHERE and (module, use.call) not in RECURSING:
+        return "it recurses or follows links: host/beneath has walk(), copy_tree(), remove_tree()"
+    if module not in LISTED:
+        return "use host.beneath.root.Root, or list the module with a reason"
+    strange = sorted(name for name in use.origins & trees if (module, name) not in NOT_A_TREE)
+    return f"{strange[0]} is somebody else's: use host.beneath.root.Root" if strange else None
+
+
+def modules() -> list[str]:
+    return [str(path.relative_to(CHECKOUT)) for room in ROOMS
+            for path in sorted((CHECKOUT / room).rglob("*.py"))]
+
+
+def test_what_others_made_is_not_touched_by_path() -> None:
+    assert [offence for module in modules()
+            for offence in offences(module, (CHECKOUT / module).read_text())] == []
+
+
+def test_what_is_listed_is_there_and_needs_it() -> None:
+    found = {module: list(uses((CHECKOUT / module).read_text())) for module in LISTED}
+    assert [module for module, each in found.items() if not each] == []
+    assert [key for key in NOT_A_TREE
+            if not any(key[1] in use.origins for use in found[key[0]])] == []
+    assert [key for key in RECURSING
+            if not any(key[1] == use.call for use in found[key[0]])] == []
+
+
+# Where an engineer might put it, and what.
+ANYWHERE = "validate/checks/new.py"
+PLANTED = [
+    (ANYWHERE, "def check(tree):\n    return (tree / 'etc/x').read_text()\n"),
+    (ANYWHERE, "def check(anything):\n    return anything.is_dir()\n"),
+    (ANYWHERE, "import os\ndef check(path):\n    return os.path.lexists(path)\n"),
+    (ANYWHERE, "def check(path):\n    with open(path) as stream:\n        return stream.read()\n"),
+    (ANYWHERE, "def check(path):\n    with path.open('rb') as stream:\n        return stream\n"),
+    ("builder/execution.py", "def patches(view):\n    return (view / 'core.img').read_bytes()\n"),
+    ("builder/execution.py", "def patches(view):\n    file = view / 'x'\n    return file.stat()\n"),
+    ("builder/execution.py",
+     "def patches(self):\n    files = self.view / 'x'\n    for file in sorted(files.glob('*')):\n"
+     "        with file.open() as stream:\n            print(stream)\n"),
+    ("builder/execution.py",
+     "import os\ndef patches(view):\n    return os.stat(os.path.join(str(view), 'x'))\n"),
+    ("builder/execution.py",
+     "def patches(view):\n    return [x.lstat() for x in (view / 'a', view / 'b')]\n"),
+    ("builder/execution.py",
+     "def patches(view):\n    if (found := view / 'x').exists():\n        return found\n"),
+    ("builder/execution.py",
+     "from pathlib import Path\ndef patches(view):\n    Path(f'{view}/x').write_text('')\n"),
+    ("builder/execution.py",
+     "def patches(view):\n    a, b = view / 'a', 1\n    return lambda: a.unlink()\n"),
+    ("builder/formats/oci.py",
+     "from builder.artefact import TREE\n\nsource = TREE\n\n"
+     "def make(source):\n    return (source / 'usr/bin/bash').exists()\n"),
+    ("publish/tree.py", "import os\ndef find(staging):\n    return list(os.walk(staging))\n"),
+    ("publish/sign.py", "import shutil\ndef f(scratch):\n    shutil.rmtree(scratch)\n"),
+    ("builder/layers.py", "import shutil\ndef f(a, b):\n    shutil.copytree(a, b)\n"),
+    ("rehearsal/create.py", "def f(root):\n    return list(root.rglob('*'))\n"),
+]
+
+
+@pytest.mark.parametrize(("module", "source"), PLANTED)
+def test_a_new_offender_is_found(module: str, source: str) -> None:
+    assert offences(module, source)
+
+
+@pytest.mark.parametrize(("module", "source"), [
+    (ANYWHERE, "def f(root):\n    return root.read('/x'), root.exists('/x'), root.stat('/x')\n"),
+    (ANYWHERE, "def f(root):\n    with root.open('/etc/x') as s:\n        return s.read()\n"),
+    (ANYWHERE, "def f(text):\n    return text.replace('a', 'b').strip()\n"),
+    (ANYWHERE, "def f(tree):\n    tree.files.chmod('/x', 0o755)\n    tree.make_folder('/x')\n"),
+    ("builder/layers.py", "def f(folder):\n    (folder / 'x').mkdir()\n"),
+])
+def test_what_is_right_is_let_through(module: str, source: str) -> None:
+    assert offences(module, source) == []
