@@ -62,7 +62,7 @@ def ours(outside: Mapping[str, str]) -> dict[str, str]:
         if kept.get(name):
             kept[name] = str(Path(kept[name]).absolute())
     home = outside.get("HOME", "")
-    if home.startswith("/") and Path(home).is_dir():
+    if home.startswith("/") and os.path.isdir(home):  # noqa: PTH112 – does not raise (EACCES)
         kept["HOME"] = home
     return {**kept, **_LANGUAGE, "PATH": search_path(outside), **_python(outside)}
 

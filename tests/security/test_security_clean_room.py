@@ -131,6 +131,17 @@ LIMITS = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_FSIZE: 1 << 20,
           resource.RLIMIT_STACK: 1 << 20, resource.RLIMIT_CPU: 60, resource.RLIMIT_AS: 1 << 30}
 
 
+def test_a_home_that_may_not_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "closed/home").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c",
+         "from host.variables import ours; import os; print(ours(os.environ).get('HOME'))"],
+        env={"HOME": str(tmp_path / "closed/home"), "PYTHONPATH": str(PROJECT)}, text=True,
+        capture_output=True, check=True, cwd="/")
+    assert done.stdout == "None\n"
+
+
 def _limited() -> None:
     os.umask(0o077)
     for kind, value in LIMITS.items():
