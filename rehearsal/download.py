@@ -10,6 +10,7 @@ from host.beneath.remove import remove_tree
 from host.errors import InputError
 from host.progress import Progress
 from host.run import run
+from host.variables import of_connections
 from rehearsal.debian import APT_OPTIONS, DebianPackage, Index
 
 _NAME = re.compile(r"[a-z0-9][A-Za-z0-9.+~%_-]*")  # deb-version(7), and what apt quotes in it
@@ -66,5 +67,5 @@ def _fetch(
     # The sandbox user of apt may not write into root's cache.
     run(["apt-get", *APT_OPTIONS, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3",
          "download", *(f"{name}={index.packages[name].version}" for name in missing)],
-        cwd=fetched, on_line=watch)
+        cwd=fetched, on_line=watch, env=of_connections())
     return fetched
