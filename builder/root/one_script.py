@@ -75,6 +75,7 @@ def _script_file(sandbox: Sandbox, name: str, text: bytes) -> Iterator[None]:
     if not root.is_folder(folder):
         _make_folder(root, folder, 0o1777)
     path = f"{folder}/{name}"
+    root.remove(path)
     root.write(path, text, 0o700)
     try:
         yield

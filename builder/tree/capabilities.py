@@ -20,13 +20,33 @@ _KEPT = {
 }
 
 
+_SETPCAP = 8
+_NETWORK = {"CAP_NET_ADMIN": 12}
+"""bubblewrap itself has to bring up the loopback interface of a new network."""
+
+
 def options() -> list[str]:
     """Return bubblewrap's options for exactly the kept capabilities that this process has."""
-    text = Path("/proc/self/status").read_text(encoding="ascii")
-    sets = {name: int(value, 16) for name, value in re.findall(r"Cap(\w+):\s*([0-9a-f]+)", text)}
-    ours = sets["Prm"] & sets["Bnd"]
+    ours = _ours()
     words = ["--cap-drop", "ALL"]
     for name, number in _KEPT.items():
         if ours >> number & 1:
             words += ["--cap-add", name]
     return words
+
+
+def bounding() -> list[str]:
+    """Return setpriv's options that take the others out of what may ever be had again."""
+    ours = _ours()
+    if not ours >> _SETPCAP & 1:
+        return []
+    names = [name.removeprefix("CAP_").lower() for name, number in {**_KEPT, **_NETWORK}.items()
+             if ours >> number & 1]
+    return ["--bounding-set=-all," + ",".join(f"+{name}" for name in names)]
+
+
+def _ours() -> int:
+    """Return what this process has and may pass on, one bit each (proc(5), status)."""
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    sets = {name: int(value, 16) for name, value in re.findall(r"Cap(\w+):\s*([0-9a-f]+)", text)}
+    return sets["Prm"] & sets["Bnd"]

@@ -173,7 +173,8 @@ class Enclosure:
             time_s = use.time_s or bounds.time_s
             try:
                 done = run(
-                    [*_limits(use.largest_file_bytes), _path("bwrap"), "--args", str(told), "--",
+                    [*_limits(use.largest_file_bytes), _path("setpriv"),
+                     *capabilities.bounding(), "--", _path("bwrap"), "--args", str(told), "--",
                      *asked],
                     stdin=use.stdin, timeout_s=time_s, on_line=use.on_line, check=False,
                     pass_fds=[filtered, watch.info, *self._files], starter=starter,
