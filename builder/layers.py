@@ -92,7 +92,8 @@ def fill_layer(
     with store.staging() as scratch:
         (scratch / "work").mkdir()
         (scratch / "view").mkdir()
-        with overlay(lower, upper, scratch / "work", scratch / "view") as view:
+        with overlay(lower, upper, scratch / "work", scratch / "view",
+                     plan.layout.root.device if plan.engine else "overlay") as view:
             tree = Tree(view, Sandbox(
                 view, plan.epoch, network=_network(plan, name), bounds=plan.options.image.bounds,
                 counted=(upper,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from host.errors import HostError
@@ -69,9 +69,13 @@ def shield(mountpoint: Path, *, read_only: bool) -> None:
     _mount(None, str(mountpoint), _MS_REMOUNT | _MS_BIND | flags)
 
 
-def _mount(source: str | None, target: str, flags: int) -> None:
-    origin = None if source is None else os.fsencode(source)
-    if _libc.mount(origin, os.fsencode(target), None, flags, None) != 0:
+def _mount(
+    source: str | None, target: str, flags: int, fstype: str | None = None,
+    options: str | None = None,
+) -> None:
+    words = [None if each is None else os.fsencode(each)
+             for each in (source, target, fstype, options)]
+    if _libc.mount(words[0], words[1], words[2], flags, words[3]) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), target)
 
@@ -86,18 +90,23 @@ def unmount(target: Path) -> None:
 
 
 @contextmanager
-def overlay(lower: Sequence[Path], upper: Path, work: Path, target: Path) -> Iterator[Path]:
+def overlay(
+    lower: Sequence[Path], upper: Path, work: Path, target: Path, source: str = "overlay",
+) -> Iterator[Path]:
     """Mount a writable view of `lower` (topmost first) whose changes land in `upper`.
 
     metacopy keeps a change of owner, mode or label from copying the file's data, so that
-    relabelling a tree of 400 MB costs no more than its inodes.
+    relabelling a tree of 400 MB costs no more than its inodes. source: what the table of mounts
+    names as the device. Raises HostError.
     """
-    options = [
-        "lowerdir=" + ":".join(str(layer) for layer in lower),
-        f"upperdir={upper}", f"workdir={work}", "index=off", "metacopy=on", "redirect_dir=on",
-    ]
-    with mounted("overlay", target, "overlay", options) as view:
-        yield view
+    with _by_descriptor([upper, work, *lower]) as (above, beside, *below):
+        options = (f"lowerdir={':'.join(below)},upperdir={above},workdir={beside},"
+                   "index=off,metacopy=on,redirect_dir=on")
+        _mount_overlay(source, target, options)
+    try:
+        yield target
+    finally:
+        unmount(target)
 
 
 @contextmanager
@@ -107,7 +116,35 @@ def read_only_overlay(lower: Sequence[Path], target: Path) -> Iterator[Path]:
         with mounted(lower[0], target, "none", ["bind", "ro"]) as view:
             yield view
         return
-    layers = ":".join(str(layer) for layer in lower)
-    options = [f"lowerdir={layers}", "metacopy=on", "redirect_dir=follow"]
-    with mounted("overlay", target, "overlay", options) as view:
-        yield view
+    with _by_descriptor(lower) as below:
+        _mount_overlay("overlay", target,
+                       f"lowerdir={':'.join(below)},metacopy=on,redirect_dir=follow")
+    try:
+        yield target
+    finally:
+        unmount(target)
+
+
+@contextmanager
+def _by_descriptor(folders: Sequence[Path]) -> Iterator[list[str]]:
+    """Yield names for folders that hold no character with a meaning, and tell nobody a path.
+
+    Whatever sees the mount sees its options. The names are looked up while it is mounted only.
+    """
+    with ExitStack() as stack:
+        names = []
+        for folder in folders:
+            descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            names.append(f"/proc/self/fd/{descriptor}")
+        yield names
+
+
+def _mount_overlay(source: str, target: Path, options: str) -> None:
+    try:
+        _mount(source, str(target), 0, "overlay", options)
+    except OSError as error:
+        raise HostError(
+            "the layers of the tree can't be mounted as one", where=str(target),
+            why=error.strerror, remedy="see `ccis doctor`, overlayfs",
+        ) from error

@@ -1,10 +1,10 @@
 """Watches what runs in a process namespace, and ends all of it when it goes over a bound.
 
-A control group would do the same for processes and memory, but not every host lets us make one
-(containers, cgroup v1 beside v2), none bounds files and space, and setrlimit(2) does not bind root:
-RLIMIT_NPROC is not looked at for user 0 (kernel/fork.c). So a thread looks five times a second. It
-kills the namespace's first process, and the kernel then kills the others (pid_namespaces(7)),
-however fast they fork.
+A control group stops a fork bomb at once (host/process_group.py), but not every host lets us make
+one, none bounds files and space, and setrlimit(2) does not bind root: RLIMIT_NPROC is not looked at
+for user 0 (kernel/fork.c). So a thread looks five times a second, in real time, so that a thousand
+processes that want a processor can't keep it from one. It kills the namespace's first process, and
+the kernel then kills the others (pid_namespaces(7)).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from pathlib import Path
 
 from host.beneath.openat2 import open_inside
 from host.growth import Growth
+from host.process_group import enter, is_full, process_group
 
 _EVERY_MS = 200
-_NICE = -15  # a fork bomb must not keep us from looking
 _INODE_BYTES = 1024  # what a file on a tmpfs costs beside its content
 
 
@@ -49,21 +49,28 @@ class Watch:
     over: the name of the bound that was broken, a field of Limits, or "room" for a host's disk
     that is nearly full.
     info: descriptor for the starting program to say the first process in (bwrap --info-fd).
+    go: descriptor that it waits for, before it starts what is watched (bwrap --block-fd).
+    group: the control group of that, if there is one.
     """
 
     limits: Limits
     growth: Growth
     info: int
+    go: int
+    group: Path | None
     over: str | None = None
     _first: int = -1
     _namespace: str = ""
     _known: dict[int, bool] = field(default_factory=dict)
     _tmpfs: list[int] = field(default_factory=list)
 
-    def follow(self, info: int, stop: int, tmpfs: Sequence[str]) -> None:
-        """Look until the end. info, stop: descriptors to read from, the latter ends it."""
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    def follow(self, info: int, start: int, stop: int, tmpfs: Sequence[str]) -> None:
+        """Look until the end.
+
+        info: descriptor to read from. start: one to write to. stop: one that ends it.
+        """
+        with suppress(OSError):  # this thread alone, and none of its children
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
         poll = select.poll()
         poll.register(stop, select.POLLIN)
         poll.register(info, select.POLLIN)
@@ -76,6 +83,7 @@ class Watch:
                 except OSError:  # it has ended already
                     break
         poll.unregister(info)
+        os.write(start, b".")
         try:
             while self._first >= 0 and self.over is None and not poll.poll(_EVERY_MS):
                 self.over = self._broken()
@@ -91,11 +99,17 @@ class Watch:
         self._first = os.pidfd_open(pid)
         self._namespace = os.readlink(f"/proc/{pid}/ns/pid")
         self._pid, self._waiting = pid, list(tmpfs)
+        if self.group:
+            enter(self.group, pid)
 
     def _broken(self) -> str | None:
         """Return the bound that is broken now."""
+        if self.group and is_full(self.group):
+            return "processes"
         tasks = memory_bytes = 0
         members = self._members()
+        if len(members) > self.limits.processes:  # looking at each takes time in which they fork
+            return "processes"
         for pid in members:
             threads, used_bytes = _usage(pid)
             tasks += threads
@@ -161,18 +175,22 @@ def watched(
     folders: what lies in them counts as its files and space. tmpfs: folders, as it sees them, that
     are file systems in memory.
     """
-    info, said = os.pipe2(os.O_CLOEXEC)
-    stop, stopping = os.pipe2(os.O_CLOEXEC)
-    watch = Watch(limits, Growth(folders, limits.space_bytes, limits.files), said)
-    thread = threading.Thread(target=watch.follow, args=(info, stop, tmpfs), daemon=True)
-    thread.start()
-    try:
-        yield watch
-    finally:
-        os.write(stopping, b".")
-        thread.join()
-        for descriptor in (info, said, stop, stopping):
-            os.close(descriptor)
+    pipes = (info, said), (go, start), (stop, stopping) = [
+        os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+    growth = Growth(folders, limits.space_bytes, limits.files)
+    with process_group(limits.processes) as group:
+        watch = Watch(limits, growth, said, go, group)
+        thread = threading.Thread(
+            target=watch.follow, args=(info, start, stop, tmpfs), daemon=True)
+        thread.start()
+        try:
+            yield watch
+        finally:
+            os.write(stopping, b".")
+            thread.join()
+            for pipe in pipes:
+                for descriptor in pipe:
+                    os.close(descriptor)
 
 
 def _usage(pid: int) -> tuple[int, int]:

@@ -54,10 +54,12 @@ class SmallRepository:
     def add(
         self, name: str, spec_lines: str = "", *, sign: bool = True, version: str = "1",
         more: Mapping[str, str] = MappingProxyType({}),
+        programs: Mapping[str, Path] = MappingProxyType({}), scriptlets: str = "",
     ) -> Path:
         """Build a package with one file, /usr/share/<name>/file; index() makes it known.
 
-        more: other files by path, each with the attribute that it has in %files.
+        more: other files by path, each with the attribute that it has in %files. programs: files
+        of the host's by their paths in the package. scriptlets: sections of the spec.
         """
         work = self.folder.parent / "rpmbuild"
         spec = self.folder.parent / f"{name}.spec"
@@ -68,8 +70,12 @@ class SmallRepository:
             f"echo {name} > %{{buildroot}}/usr/share/{name}/file\n"
             + "".join(f"mkdir -p %{{buildroot}}{Path(path).parent}\n"
                       f"echo {path} > %{{buildroot}}{path}\n" for path in more)
+            + "".join(f"install -D -m 755 {source} %{{buildroot}}{path}\n"
+                      for path, source in programs.items())
+            + f"{scriptlets}\n"
             + f"%files\n%dir /usr/share/{name}\n/usr/share/{name}/file\n"
-            + "".join(f"{attribute} {path}\n" for path, attribute in more.items()))
+            + "".join(f"{attribute} {path}\n" for path, attribute in more.items())
+            + "".join(f"{path}\n" for path in programs))
         subprocess.run(
             ["rpmbuild", "--quiet", "--define", f"_topdir {work}", "-bb", str(spec)],
             check=True, capture_output=True)

@@ -164,7 +164,8 @@ class Enclosure:
             self.add("--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
                      "--unshare-cgroup-try", "--hostname", HOST_NAME, *capabilities.options(),
                      *([] if network else ["--unshare-net"]), "--seccomp", str(filtered),
-                     "--info-fd", str(watch.info), "--chdir", folder, "--clearenv")
+                     "--info-fd", str(watch.info), "--block-fd", str(watch.go),
+                     "--chdir", folder, "--clearenv")
             for name, value in settings.items():
                 self.add("--setenv", name, value)
             told = _told(self._words)
@@ -177,7 +178,7 @@ class Enclosure:
                      *capabilities.bounding(), "--", _path("bwrap"), "--args", str(told), "--",
                      *asked],
                     stdin=use.stdin, timeout_s=time_s, on_line=use.on_line, check=False,
-                    pass_fds=[filtered, watch.info, *self._files], starter=starter,
+                    pass_fds=[filtered, watch.info, watch.go, *self._files], starter=starter,
                     output_bytes=bounds.output_bytes, own_environment=False)
             except LimitError as error:
                 raise_over(error.bound, use.who, bounds, time_s, error.why, cause=error)
