@@ -17,6 +17,7 @@ from builder.disk.image_file import full_disk_error, is_scarce
 from builder.disk.loop import loop_device
 from builder.disk.model import Partition
 from host.beneath.remove import remove_tree
+from host.beneath.root import Root
 from host.errors import InputError, ProgramError
 from host.mounts import mounted, shield
 from host.run import run
@@ -26,8 +27,7 @@ _FULL = {
     "mke2fs": ("Could not allocate", "No free space in", "not enough space"),
     "cp": ("No space left on device",), "mcopy": ("Disk full",), "mmd": ("Disk full",),
 }
-# Printed by cp for a path of 4096 bytes and more, which no program can name (PATH_MAX).
-_TOO_LONG = "File name too long"
+_PATH_MAX = 4096  # bytes of a path that the kernel takes, with the zero at its end
 _MS_RDONLY, _MS_REMOUNT = 1, 32
 _WRITE_OUT_EVERY_S = 0.2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -57,12 +57,20 @@ def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int
                 where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
                 remedy="raise its --size in the kickstart (and disk_size of the image)",
             ) from error
-        if error.argv[0] == "cp" and any(_TOO_LONG in line for line in error.tail):
+        if error.argv[0] == "cp" and (path := _too_long(view, scratch / "target")):
             raise InputError(
                 f"a path in the tree is too long to be copied to {part.mountpoint}",
-                where=part.where, why=f"cp says: {_TOO_LONG}", remedy="remove it in %post",
+                where=path[:200], why=f"it has {len(os.fsencode(path))} bytes",
+                remedy="remove it in %post",
             ) from error
         raise
+
+
+def _too_long(*tops: Path) -> str | None:
+    """Return a path in the first folder that can't be named in one of them, if there is one."""
+    room = _PATH_MAX - max(len(os.fsencode(top)) for top in tops) - len("/.\0")
+    return next((found.path for found in Root(tops[0]).walk()
+                 if len(os.fsencode(found.path)) > room), None)
 
 
 def _ext(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) -> None:
