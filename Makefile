@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
+# Tests that share an image run on one worker (their mark xdist_group), all others where there is room.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 .PHONY: help setup demo test test-fast test-full lint bench clean
 
@@ -15,13 +17,13 @@ demo: setup ## the whole way once: rehearse, build, validate, boot, publish, ver
 	@tools/demo
 
 test: setup lint ## everything that CI runs
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-full: setup lint ## everything, with the boots that CI has no time for
-	$(BIN)/python -m pytest -m "full or not full"
+	$(PYTEST) -m "full or not full"
 
 test-fast: setup ## the tests that build and boot nothing
-	$(BIN)/python -m pytest -m "not integration"
+	$(PYTEST) -m "not integration"
 
 lint: setup ## ruff and mypy --strict, the benchmarks too
 	$(BIN)/ruff check .

@@ -71,6 +71,7 @@ def test_every_command_has_help(run_ccis: Ccis, command: str) -> None:
     assert done.stdout.startswith(f"Usage: ccis {command}")
 
 
+@pytest.mark.alone
 def test_help_comes_at_once(run_ccis: Ccis) -> None:
     times = []
     for _ in range(5):

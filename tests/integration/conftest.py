@@ -15,11 +15,12 @@ CCIS = Path(sys.executable).with_name("ccis")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder runs the real thing."""
+    """Everything in this folder runs the real thing; what shares images stays on one worker."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.integration)
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 class Command:

@@ -62,6 +62,7 @@ def test_a_changed_line_of_post_misses_from_there_on_only(
     assert missed["scripts"] == ["%post"]
 
 
+@pytest.mark.alone
 def test_an_unchanged_rebuild_takes_everything_from_the_store(
     ccis: Command, built: Path, tmp_path: Path,
 ) -> None:

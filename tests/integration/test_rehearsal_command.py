@@ -8,9 +8,12 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from tests.integration.conftest import CCIS, Command
 
 
+@pytest.mark.alone
 def test_create_again_does_nothing_and_path_finds_it(ccis: Command) -> None:
     made = ccis("rehearsal", "create", "rehearsal-10").stdout.strip()
     started = time.monotonic()

@@ -84,6 +84,7 @@ def test_a_reader_sees_the_old_state_or_the_new(
     assert rounds >= 2
 
 
+@pytest.mark.alone
 @pytest.mark.integration
 def test_kill_9_leaves_the_old_state_and_the_next_run_cleans_up(
     root: Path, make_build: MakeBuild, put: Publish,
@@ -124,6 +125,7 @@ def test_a_leftover_of_a_killed_publisher_is_removed(
     assert not leftover.exists()
 
 
+@pytest.mark.alone
 def test_no_agent_stays_behind(root: Path, make_build: MakeBuild, put: Publish) -> None:
     before = agents()
     put(make_build())

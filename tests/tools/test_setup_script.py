@@ -35,6 +35,7 @@ def setup(folder: Path, *words: str, **environment: str) -> subprocess.Completed
                           stdin=subprocess.DEVNULL, timeout=600)
 
 
+@pytest.mark.alone
 def test_a_second_run_does_nothing_and_takes_no_time() -> None:
     assert setup(CHECKOUT).returncode == 0
     began = time.monotonic()
@@ -54,8 +55,7 @@ def test_a_missing_package_is_named_and_only_root_can_help(tmp_path: Path) -> No
     done = setup(folder, "--check")
     assert done.returncode == 1
     assert "missing packages: no-such-package-anywhere" in done.stderr
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
+    for parent in (tmp_path, *tmp_path.parents[:-2]):  # all below /tmp
         parent.chmod(0o755)
     other = subprocess.run(
         ["setpriv", "--reuid", "65534", "--clear-groups", folder / "tools/setup"],

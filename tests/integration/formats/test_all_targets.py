@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from builder.formats import FORMATS
 from host.files import sha256_file
 from images import catalogue
@@ -75,6 +77,7 @@ def test_targets_get_their_files_documents_and_metadata(everything: Everything) 
         assert raw in text, "the configuration names the disk's file"
 
 
+@pytest.mark.alone
 def test_a_second_run_costs_next_to_nothing(
     everything: Everything, ccis: Any, tmp_path: Path,
 ) -> None:
