@@ -13,14 +13,17 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.errors import HostError, InputError, ProgramError
+from host.errors import HostError, InputError, LimitError, ProgramError
 from host.run import Completed, run
 
 NOBODY = 65534
 PLACE = "/work"
 """Where a jailed program finds the folder that it was given."""
 
-_PATH = "/usr/sbin:/usr/bin"
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+               "LC_ALL": "C.UTF-8"}
+"""All that a program in an empty room, and bubblewrap itself, has in its environment."""
+
 _ERRORS_BYTES_MAX = 64 << 10
 
 
@@ -41,33 +44,31 @@ def run_jailed(
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-    words = bounded(
-        ["prlimit", f"--as={memory_bytes}", f"--cpu={time_s}", f"--fsize={file_bytes}", "--core=0",
-         "--", *empty_room(shown), "--bind", folder, PLACE, *_without_rights(), *argv],
-        output_bytes)
+    words = ["prlimit", f"--as={memory_bytes}", f"--cpu={time_s}", f"--fsize={file_bytes}",
+             "--core=0", "--", *empty_room(shown), "--bind", folder, PLACE, *_without_rights(),
+             *argv]
     try:
-        return run(words, timeout_s=time_s, cwd=Path("/"))
+        return run(words, timeout_s=time_s, cwd=Path("/"), env=ENVIRONMENT, own_environment=False,
+                   output_bytes=output_bytes)
     except ProgramError as error:
-        if error.status < 0 or error.status > 128:  # by a signal: of prlimit(1) or of `head`
+        if error.status < 0 or error.status > 128:  # by a signal: of prlimit(1)
             raise _bound(argv, time_s, error) from error
         raise
-    except HostError as error:
+    except LimitError as error:
         raise _bound(argv, time_s, error) from error
 
 
 def empty_room(shown: Sequence[Path] = ()) -> list[str | Path]:
     """Return bubblewrap's words for a root that holds the host's /usr and what belongs to it.
 
-    It can't be written, has no network and no other process, and tells nothing of the caller's
-    environment. More words follow, then `--` and a program.
+    It can't be written, has no network and no other process. More words follow, then `--` and a
+    program. Start it with ENVIRONMENT alone, which the first process in it shows to the others.
     """
     words: list[str | Path] = [
-        "env", "-i", f"PATH={os.environ.get('PATH', _PATH)}",
         "bwrap", "--die-with-parent", "--new-session",
         *(("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
            "--unshare-cgroup-try") if os.geteuid() == 0 else ("--unshare-all",)),
-        "--cap-drop", "ALL", "--clearenv", "--setenv", "PATH", _PATH,
-        "--setenv", "LC_ALL", "C.UTF-8",
+        "--cap-drop", "ALL",
         "--ro-bind", "/usr", "/usr", "--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc",
         "--tmpfs", "/tmp", "--chdir", "/",  # noqa: S108 – its own
     ]

@@ -81,7 +81,7 @@ def _add_kernel_arguments(tree: Tree, arguments: list[str], where: str) -> None:
     if tree.exists("/etc/default/grub"):
         text = tree.read("/etc/default/grub")
         old = re.search(r"(?m)^GRUB_CMDLINE_LINUX=(.*)$", text)
-        words = " ".join(shlex.split(old[1])) if old else ""
+        words = " ".join(_shell_words(old[1])) if old else ""
         tree.set_shell_value("/etc/default/grub", "GRUB_CMDLINE_LINUX",
                              shlex.quote(_with(words, arguments)))
     if tree.exists("/etc/kernel/cmdline"):
@@ -90,6 +90,15 @@ def _add_kernel_arguments(tree: Tree, arguments: list[str], where: str) -> None:
     for entry in tree.names(_ENTRIES, "*.conf"):
         _edit_lines(tree, f"{_ENTRIES}/{entry}", r"options ", arguments)
     _edit_lines(tree, _MENU, r"[ \t]*linux(?:16|efi)?[ \t]+\S+", arguments)
+
+
+def _shell_words(value: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise InputError("/etc/default/grub is no list of settings", where="/etc/default/grub",
+                         why=f"GRUB_CMDLINE_LINUX: {error}",
+                         remedy="correct the script that wrote it") from error
 
 
 def _edit_lines(tree: Tree, path: str, beginning: str, arguments: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 from pathlib import Path
 
 from builder.disk.ancestry import kernel_arguments, root_arguments
@@ -25,7 +26,8 @@ from builder.root.grub_probe import (
     probe_script,
 )
 from builder.tree.kernels import kernels
-from builder.tree.tree import Tree
+from builder.tree.tree import Tree, named
+from host.beneath.walk import kind
 from host.errors import HostError, InputError, ProgramError
 
 __all__ = ["BIOS_FILES", "disk_in_sight", "install", "kernel_options", "probe_script",
@@ -81,6 +83,7 @@ def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
         raise InputError("the image has a kernel and no boot loader", where=command.where,
                          remedy="add grub2-pc and grub2-efi-x64 to %packages, "
                                 "or say `bootloader --location=none`")
+    _refuse_odd(tree)
     try:
         if not tree.exists("/boot/grub2/grubenv"):
             tree.run("grub2-editenv", "/boot/grub2/grubenv", "create")
@@ -93,6 +96,22 @@ def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     except ProgramError as error:
         raise HostError(f"{error.argv[0]} failed in the tree", why=error.why) from error
     _write_uefi_stubs(tree, layout)
+
+
+def _refuse_odd(tree: Tree) -> None:
+    """Raise InputError for a FIFO or device where GRUB's tools read and write: they would wait.
+
+    A package or %pre-install could have made it.
+    """
+    for folder in ("/boot", str(BIOS_MODULES)):
+        for found in tree.files.walk(folder):
+            status = found.status
+            if found.is_link:
+                with named(found.path):
+                    status = tree.files.stat(found.path, follow=True) or status
+            if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+                raise InputError(f"{found.path} is {kind(status.st_mode)} where a file belongs",
+                                 remedy="remove it in the package or script that made it")
 
 
 def kernel_options(layout: Layout, arguments: str) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,18 +72,17 @@ def settle(layer: Path, epoch: int, started_s: float, step: str) -> bool:
     is in them is not in sight. Raises InputError for what no image can have, OSError.
     """
     hour, root = Hour(epoch, started_s, time.time()), Root(layer)
-    with named(f"the layer of {step}"):
-        for name in _HOST_NOTES:
+    ways: dict[str, Callable[[str], None]] = {
+        **dict.fromkeys(_HOST_NOTES, root.remove),
+        **dict.fromkeys(_SHADOW, lambda name: _settle_shadow(root, name, hour)),
+        **dict.fromkeys(RPM_DATABASES, lambda name: settle_rpm(root, name)),
+        DNF_HISTORY: lambda name: settle_dnf_history(root, name, epoch),
+    }
+    for name, settled in ways.items():
+        with named(name):
             if own(root, name):
-                root.remove(name)
-        for name in _SHADOW:
-            if own(root, name):
-                _settle_shadow(root, name, hour)
-        for name in RPM_DATABASES:
-            if own(root, name):
-                settle_rpm(root, name)
-        if own(root, DNF_HISTORY):
-            settle_dnf_history(root, DNF_HISTORY, epoch)
+                settled(name)
+    with named("/"):
         return settle_times(root, hour, step)
 
 

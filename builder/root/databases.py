@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from host.beneath.root import Root
 from host.errors import InputError, ProgramError
 from host.jail import PLACE, run_jailed
+from host.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ def _rewrite(root: Root, inside: str, statements: Sequence[tuple[str, list[int]]
     A log beside it is folded in and removed. What a script has broken is left to the validator,
     which will say so. Raises InputError for one that is too large or takes too long.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch, "work")
+    with scratch_folder("databases") as scratch:
+        folder = scratch / "work"
         folder.mkdir(mode=0o700)
         root.copy_out(inside, folder / "old", limit_bytes=LIMIT_BYTES)
         for ending in _LOGS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from builder.disk.model import Layout
@@ -81,7 +80,8 @@ def make(
 def _there(tree: Tree, version: str, drivers: Sequence[str]) -> list[str]:
     """Return those of the drivers that the kernel has as modules (depmod(8), modules.dep)."""
     index = tree.read(f"/usr/lib/modules/{version}/modules.dep")
-    modules = {name.replace("-", "_") for name in re.findall(r"(?m)([^/\s]+)\.ko[^/\s]*:", index)}
+    files = (line.partition(":")[0].rpartition("/")[2] for line in index.splitlines())
+    modules = {file.partition(".ko")[0].replace("-", "_") for file in files if ".ko" in file}
     return [name for name in drivers if name.replace("-", "_") in modules]
 
 

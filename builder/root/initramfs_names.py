@@ -22,9 +22,10 @@ from host.errors import InputError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-LIMIT_BYTES = 4 << 30
-"""What an initramfs may unpack to: one with all firmware there is comes to a fifth of it."""
+LIMIT_BYTES = 2 << 30
+"""What an initramfs may unpack to: one with all firmware there is comes to less than half."""
 
+_PADDING_BYTES = 64 << 20
 _NAMES_MAX = 1_000_000
 _NAME_BYTES = 4096  # PATH_MAX: the kernel skips longer ones (linux, init/initramfs.c)
 _LZMA_BYTES = 512 << 20  # of memory, for its dictionary
@@ -103,8 +104,12 @@ def _archives(
 
     packed: this is what a compressed part holds, which the kernel does not unpack once more.
     """
+    padded_bytes = 0
     while head := stream.peek(8):
         padding = len(head) - len(head.lstrip(b"\0"))
+        padded_bytes += padding
+        if padded_bytes > _PADDING_BYTES:
+            raise ValueError("there is nothing in a large part of it")
         if padding:
             _exactly(stream, padding, read_bytes)
         elif head.startswith(_CPIO):

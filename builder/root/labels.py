@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from builder.tree.beside import TREE, run_beside
 from builder.tree.tree import Tree, named
 from host.errors import HostError, ProgramError
+from host.scratch import scratch_folder
 
 _ATTRIBUTE, _BY_HAND = "security.selinux", "labels.json"
 # What setfiles reads beside file_contexts (selabel_file(5)). Not the *.bin: the same compiled,
@@ -23,8 +23,7 @@ _TIMEOUT_S = 900
 _SHOWN = "/contexts"
 # To write security.*, also of what others own, and to come into folders that forbid it; where the
 # host has SELinux, to write labels that its own policy does not know (capabilities(7)).
-_RIGHTS = ("CAP_SYS_ADMIN", "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH",
-           "CAP_MAC_ADMIN")
+_RIGHTS = ("CAP_SYS_ADMIN", "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_MAC_ADMIN")
 
 
 def relabel(tree: Tree) -> None:
@@ -38,17 +37,17 @@ def relabel(tree: Tree) -> None:
     if not found:
         return
     contexts = f"/etc/selinux/{found[1]}/contexts/files/{_CONTEXTS}"
-    with named(contexts), tempfile.TemporaryDirectory() as scratch:
+    with named(contexts), scratch_folder("labels") as scratch:
         if not tree.files.exists(contexts):
             return
         for ending in ("", *_BESIDE):
             if tree.files.exists(contexts + ending):
-                tree.files.copy_out(contexts + ending, Path(scratch, _CONTEXTS + ending),
+                tree.files.copy_out(contexts + ending, scratch / (_CONTEXTS + ending),
                                     follow=True, limit_bytes=_CONTEXTS_BYTES)
         try:
             run_beside(
                 tree.root, ["setfiles", "-F", "-T", "0", "-r", TREE, f"{_SHOWN}/{_CONTEXTS}", TREE],
-                rights=_RIGHTS, timeout_s=_TIMEOUT_S, shown={_SHOWN: Path(scratch)})
+                rights=_RIGHTS, timeout_s=_TIMEOUT_S, shown={_SHOWN: scratch})
         except ProgramError as error:
             raise HostError("SELinux labels could not be set", where=contexts,
                             why=error.why) from error

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
 from builder.kickstart.model import Script
@@ -18,16 +19,18 @@ from builder.store import Store
 from builder.store_key import store_key
 from builder.tree.bounds import check_depth
 from host.beneath.root import Root
-from host.errors import InputError
+from host.errors import InputError, ProgramError
+from host.jail import run_jailed
 from host.progress import Progress
-from host.run import run
+from host.scratch import scratch_folder
 from images.bounds import DEFAULTS, Bounds
 
 ROOT, _TABLE = "installer", "table.json"
+_TABLE_S = 60
 CODE = (
     "builder/root/pre.py", "builder/root/installer.py", "builder/root/one_script.py",
     "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/tree", "host/beneath",
-    "host/run.py", "host/sparse.py", "host/variables.py", "host/clean_room.py",
+    "host/jail.py", "host/run.py", "host/sparse.py", "host/variables.py", "host/clean_room.py",
 )
 
 
@@ -84,14 +87,26 @@ def run_pre(
 def read_table(disk: Path, text: str = "") -> DiskTable | None:
     """Return the partition table of a disk's file, None when it has none.
 
+    Scripts wrote the file what they liked, so it is read in a jail.
     text: the scripts. parted and sgdisk draw identifiers at random, another one each time, so
     only those that stand literally in the text are kept; the layout derives the others.
-    Raises InputError for a kind of table that no image can have.
+    Raises InputError for a table that no image can have.
     """
-    answer = run(["sfdisk", "--json", disk], check=False)
+    with scratch_folder("table") as empty:
+        try:
+            answer = run_jailed(["sfdisk", "--json", disk], empty, time_s=_TABLE_S, shown=[disk])
+        except ProgramError:
+            return None
     if not answer.stdout.strip():
         return None
-    table = json.loads(answer.stdout)["partitiontable"]
+    try:
+        return _table(json.loads(answer.stdout)["partitiontable"], text)
+    except (ValueError, KeyError) as error:
+        raise InputError("the scripts left a partition table that can't be used",
+                         why=str(error)) from error
+
+
+def _table(table: dict[str, Any], text: str) -> DiskTable:
     kind = {"gpt": "gpt", "dos": "msdos"}.get(table["label"])
     if kind is None:
         raise InputError(f"a partition table of the kind {table['label']} can't be used",

@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from builder.tree import capabilities
 from builder.tree.filters import filter_file
-from host.errors import HostError, ProgramError
-from host.jail import empty_room, need
+from host.errors import InputError, LimitError, ProgramError
+from host.jail import ENVIRONMENT, empty_room, need
 from host.run import Completed, run
 
 TREE = "/tree"
-
-# <linux/capability.h>
-_RIGHTS = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_FOWNER": 3,
-           "CAP_FSETID": 4, "CAP_SYS_ADMIN": 21, "CAP_MAC_ADMIN": 33}
 
 
 def run_beside(
@@ -31,31 +28,21 @@ def run_beside(
 
     rights: the capabilities that it keeps, as far as we have them ourselves. shown: files or
     folders of ours by their names inside, read-only.
-    Raises ProgramError when it fails, HostError when it is not there or takes too long.
+    Raises ProgramError when it fails, InputError when it takes too long or prints too much,
+    HostError when it is not there.
     """
     need("bwrap", "prlimit", str(argv[0]))
     words: list[str | Path] = [
         "prlimit", f"--as={memory_bytes}", "--core=0", "--", *empty_room(), "--bind", root, TREE]
     for inside, outside in (shown or {}).items():
         words += ["--ro-bind", outside, inside]
-    held = _held()
-    for name in rights:
-        if held >> _RIGHTS[name] & 1:  # asking for another, bubblewrap would leave root all it has
-            words += ["--cap-add", name]
+    words += capabilities.options(rights)
     try:
         with filter_file("scripts") as descriptor:
             return run([*words, "--seccomp", str(descriptor), "--", *argv], timeout_s=timeout_s,
-                       pass_fds=[descriptor])
+                       pass_fds=[descriptor], env=ENVIRONMENT, own_environment=False)
     except ProgramError as error:  # what failed is the program inside, not bubblewrap
         raise ProgramError([str(word) for word in argv], error.status, error.tail) from error
-    except HostError as error:
-        raise HostError(f"{argv[0]} did not end within {timeout_s:.0f} s", where=str(root),
-                        why=error.why, remedy="see what the tree's scripts wrote") from error
-
-
-def _held() -> int:
-    """Return the capabilities that this process may pass on, one bit each (proc(5), status)."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("CapPrm:"):
-            return int(line.split()[1], 16)
-    return 0
+    except LimitError as error:
+        raise InputError(f"{argv[0]} went over a bound on the tree", why=error.what,
+                         remedy="see what scripts and packages wrote") from error

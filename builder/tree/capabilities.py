@@ -8,6 +8,7 @@ with a choice of capabilities is such a place.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 # capabilities(7), <linux/capability.h>: what work on files, owners and programs of a tree needs.
@@ -25,12 +26,15 @@ _NETWORK = {"CAP_NET_ADMIN": 12}
 """bubblewrap itself has to bring up the loopback interface of a new network."""
 
 
-def options() -> list[str]:
-    """Return bubblewrap's options for exactly the kept capabilities that this process has."""
+def options(wanted: Collection[str] = tuple(_KEPT)) -> list[str]:
+    """Return bubblewrap's options for exactly those of the wanted capabilities that we have.
+
+    wanted: names among the kept ones.
+    """
     ours = _ours()
     words = ["--cap-drop", "ALL"]
     for name, number in _KEPT.items():
-        if ours >> number & 1:
+        if name in wanted and ours >> number & 1:
             words += ["--cap-add", name]
     return words
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fnmatch
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,9 @@ from pathlib import Path, PurePosixPath
 
 from builder.tree.sandbox import Sandbox
 from host.beneath.openat2 import LINKS_MAX
-from host.beneath.root import Root
+from host.beneath.root import LIMIT_BYTES, Root
+from host.beneath.walk import kind
 from host.errors import InputError
-
-TAKEN_BYTES = 4 << 30
-"""More than any program, kernel or initramfs has."""
 
 # What the kernel says of the host's disk, not of the tree.
 _OF_THE_HOST = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EMFILE,
@@ -98,17 +97,20 @@ class Tree:
         with named(inside):
             self.files.remove(inside)
 
-    def take(self, inside: str, target: Path) -> Path:
-        """Copy a regular file to a new one of the host's, mode included, and return that.
+    def need_plain(self, *paths: str) -> None:
+        """Raise InputError when a path leads to what a program of the tree would wait on.
 
-        Raises InputError for what is no regular file, or larger than TAKEN_BYTES.
+        That is anything but a regular file of at most LIMIT_BYTES or a folder; nothing is fine.
         """
-        with named(inside):
-            self.files.copy_out(inside, target, follow=True, limit_bytes=TAKEN_BYTES)
-            status = self.files.stat(inside, follow=True)
-        if status:
-            target.chmod(status.st_mode & 0o777)
-        return target
+        for path in paths:
+            with named(path):
+                status = self.files.stat(path, follow=True)
+            if status is None or stat.S_ISDIR(status.st_mode):
+                continue
+            if not stat.S_ISREG(status.st_mode) or status.st_size > LIMIT_BYTES:
+                raise InputError(
+                    f"{path} is {kind(status.st_mode)} of {status.st_size} bytes",
+                    where=path, remedy="remove it in the package or script that made it")
 
     def set_shell_value(self, inside: str, name: str, value: str) -> None:
         """Set NAME=value in a file of shell assignments, keeping its other lines."""

@@ -9,6 +9,7 @@ from builder.kickstart.commands.passwords import hashed, set_password
 from builder.kickstart.read import Command
 from builder.kickstart.registry import honours
 from builder.tree.beside import TREE, run_beside
+from builder.tree.numbers import number
 from builder.tree.tree import Tree, named
 from host.errors import InputError
 
@@ -17,8 +18,16 @@ _ALLOW_ROOT = """\
 # Allow root to log in using ssh. Remove this file to opt-out.
 PermitRootLogin yes
 """
-_RIGHTS = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID")
-_TIMEOUT_S = 300
+_RIGHTS = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID")
+_TIMEOUT_S = 60
+# What useradd and groupadd read and write, with the backups that they make (useradd(8), FILES).
+_FILES = (
+    "/etc/login.defs", "/etc/default/useradd", "/etc/nsswitch.conf", "/etc/pam.d/useradd",
+    *(f"/etc/{name}{ending}" for name in ("passwd", "group", "shadow", "gshadow", "subuid",
+                                          "subgid")
+      for ending in ("", "-", "+", ".lock")),
+)
+_ID_MAX = (1 << 32) - 2  # the last one means "leave it" (chown(2))
 _GROUP = re.compile(r"\s*([^(\s]+)\s*(?:\(\s*(\d+)\s*\))?\s*")
 
 
@@ -120,11 +129,21 @@ def _shadow_utils(tree: Tree, tool: str, *options: str) -> None:
 
     Container images have a `user` line and no shadow-utils.
     """
+    tree.need_plain(*_FILES)
     if tree.has(f"/usr/sbin/{tool}"):
         tree.run(f"/usr/sbin/{tool}", *options)
     else:
+        _refuse_links(tree)
         run_beside(tree.root, [tool, "--prefix", TREE, *options], rights=_RIGHTS,
                    timeout_s=_TIMEOUT_S)
+
+
+def _refuse_links(tree: Tree) -> None:
+    """Raise InputError for a link among the files: the host's tools would follow it elsewhere."""
+    with named("/etc"):
+        for path in filter(tree.files.is_link, ("/etc", *_FILES)):
+            raise InputError(f"{path} of the tree is a link",
+                             remedy="add shadow-utils to %packages, or remove the link")
 
 
 def _ensure_group(command: Command, tree: Tree, name: str, gid: str | None) -> None:
@@ -146,8 +165,7 @@ def _field(tree: Tree, file: str, name: str, number: int) -> str | None:
 
 def _number(tree: Tree, name: str, field: int) -> int:
     """Return a number of a user's line; what is none is root's."""
-    text = _field(tree, "/etc/passwd", name, field) or ""
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return number(_field(tree, "/etc/passwd", name, field) or "", _ID_MAX) or 0
 
 
 def _lines(tree: Tree, file: str) -> list[str]:

@@ -6,6 +6,7 @@ from pykickstart.constants import FIRSTBOOT_DEFAULT, FIRSTBOOT_RECONFIG
 
 from builder.kickstart.read import Addon, Command, Kickstart
 from builder.kickstart.registry import after_all, honours, honours_addon
+from builder.tree.numbers import number
 from builder.tree.tree import Tree
 from host.errors import InputError
 
@@ -89,7 +90,8 @@ def release_of(tree: Tree) -> int:
     fields = dict(line.split("=", 1) for line in tree.read("/etc/os-release").splitlines()
                   if "=" in line)
     version = fields.get("VERSION_ID", "").strip('"').split(".")[0]
-    return int(version) if version.isdigit() else 99
+    found = number(version, 99)
+    return 99 if found is None else found
 
 
 def enable(tree: Tree, name: str) -> None:
