@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from host.errors import HostError, InputError, LimitError, ProgramError
 from host.run import Completed, run
@@ -29,14 +29,15 @@ _ERRORS_BYTES_MAX = 64 << 10
 
 def run_jailed(
     argv: Sequence[str | Path], folder: Path, *, time_s: int, memory_bytes: int = 2 << 30,
-    output_bytes: int = 16 << 20, file_bytes: int = 1 << 30, shown: Sequence[Path] = (),
+    output_bytes: int = 16 << 20, file_bytes: int = 1 << 30,
+    shown: Mapping[str, Path] | None = None,
 ) -> Completed:
     """Run a program of the host's as `nobody`, with `folder` at PLACE as all that it can write.
 
     folder: holds copies only, in folders of its own; it is given to `nobody` for good.
     time_s: of the clock and of a processor. memory_bytes: of its address space. output_bytes:
-    of what it prints. file_bytes: no file becomes larger. shown: folders of the host's beside /usr
-    that it may read.
+    of what it prints. file_bytes: no file becomes larger. shown: files and folders of the host's
+    beside /usr that it may read, by their paths inside.
     Raises ProgramError when it fails, InputError when it comes up against one of these bounds,
     HostError when this host can't make a jail.
     """
@@ -58,7 +59,7 @@ def run_jailed(
         raise _bound(argv, time_s, error) from error
 
 
-def empty_room(shown: Sequence[Path] = ()) -> list[str | Path]:
+def empty_room(shown: Mapping[str, Path] | None = None) -> list[str | Path]:
     """Return bubblewrap's words for a root that holds the host's /usr and what belongs to it.
 
     It can't be written, has no network and no other process. More words follow, then `--` and a
@@ -77,8 +78,10 @@ def empty_room(shown: Sequence[Path] = ()) -> list[str | Path]:
             words += ["--symlink", f"usr/{name}", f"/{name}"]
         elif Path("/", name).is_dir():
             words += ["--ro-bind", f"/{name}", f"/{name}"]
-    for folder in shown:
-        words += ["--ro-bind", folder, folder]
+    for inside, outside in (shown or {}).items():
+        for above in list(PurePosixPath(inside).parents)[-2::-1]:
+            words += ["--dir", str(above)]  # made by --ro-bind, only root could look into it
+        words += ["--ro-bind", outside, inside]
     return words
 
 

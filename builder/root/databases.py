@@ -70,12 +70,12 @@ def _rewrite(root: Root, inside: str, statements: Sequence[tuple[str, list[int]]
             if root.is_file(inside + ending, follow=False):
                 root.copy_out(inside + ending, folder / f"old{ending}", limit_bytes=LIMIT_BYTES)
         python = Path(sys.executable).resolve()
-        shown = [] if python.is_relative_to("/usr") else [Path(sys.base_prefix)]
+        prefix = {} if python.is_relative_to("/usr") else {sys.base_prefix: Path(sys.base_prefix)}
         try:
             run_jailed(
                 [python, "-I", "-S", "-c", _WORKER.read_text(encoding="utf-8"), f"{PLACE}/old",
                  f"{PLACE}/fresh", json.dumps(statements)],
-                folder, time_s=_TIME_S, file_bytes=2 * LIMIT_BYTES, shown=shown)
+                folder, time_s=_TIME_S, file_bytes=2 * LIMIT_BYTES, shown=prefix)
         except ProgramError as error:
             if error.status != _BROKEN:
                 raise InputError(

@@ -94,9 +94,12 @@ def read_table(disk: Path, text: str = "") -> DiskTable | None:
     """
     with scratch_folder("table") as empty:
         try:
-            answer = run_jailed(["sfdisk", "--json", disk], empty, time_s=_TABLE_S, shown=[disk])
-        except ProgramError:
-            return None
+            answer = run_jailed(["sfdisk", "--json", "/disk"], empty, time_s=_TABLE_S,
+                                shown={"/disk": disk})
+        except ProgramError as error:
+            if any("does not contain a recognized partition table" in line for line in error.tail):
+                return None
+            raise
     if not answer.stdout.strip():
         return None
     try:

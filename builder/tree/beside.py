@@ -33,9 +33,8 @@ def run_beside(
     """
     need("bwrap", "prlimit", str(argv[0]))
     words: list[str | Path] = [
-        "prlimit", f"--as={memory_bytes}", "--core=0", "--", *empty_room(), "--bind", root, TREE]
-    for inside, outside in (shown or {}).items():
-        words += ["--ro-bind", outside, inside]
+        "prlimit", f"--as={memory_bytes}", "--core=0", "--", *empty_room(shown), "--bind", root,
+        TREE]
     words += capabilities.options(rights)
     try:
         with filter_file("scripts") as descriptor:

@@ -42,9 +42,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/disk/populate.py", "builder/disk/views.py"),
     "the host's own devices, programs and facts": (
         "builder/disk/loop.py", "builder/root/dnf_process.py", "builder/root/installer.py",
-        "builder/tree/beside.py", "builder/tree/capabilities.py", "builder/tree/enclosure.py",
         "builder/tree/machine.py", "builder/tree/places.py", "builder/tree/proc.py",
-        "builder/tree/programs.py", "builder/tree/sandbox.py", "builder/tree/tree.py",
         "validate/boot/firmware.py",
         "validate/reader.py"),
     "steps' results in the store, beside the layers and not in them": (
