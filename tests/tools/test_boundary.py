@@ -42,7 +42,9 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/disk/populate.py", "builder/disk/views.py"),
     "the host's own devices, programs and facts": (
         "builder/disk/loop.py", "builder/root/dnf_process.py", "builder/root/installer.py",
+        "builder/tree/capabilities.py", "builder/tree/enclosure.py",
         "builder/tree/machine.py", "builder/tree/places.py", "builder/tree/proc.py",
+        "builder/tree/programs.py", "builder/tree/sandbox.py",
         "validate/boot/firmware.py",
         "validate/reader.py"),
     "steps' results in the store, beside the layers and not in them": (
