@@ -17,6 +17,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ import rpm
 from builder.root.dnf_lock import use_kernel_locks
 from host.beneath.root import Root
 from host.beneath.walk import look
+
+_STATE = ("/usr/lib/sysimage", "/var/lib")
+"""Where the databases of rpm and dnf lie in every release."""
 
 
 def main() -> None:
@@ -155,7 +159,8 @@ def _settle_databases(root: str) -> None:
     Neither library does so when it ends, and a log beside a database is one more thing to lose.
     """
     gc.collect()  # the last references to the databases
-    for found in Root(Path(root)).walk():
+    inside = Root(Path(root))  # with the kernel's folders in it, which nobody walks through
+    for found in chain.from_iterable(map(inside.walk, _STATE)):
         name = found.name.removesuffix("-wal")
         if not (found.is_file and found.name.endswith(".sqlite-wal")):
             continue

@@ -244,14 +244,18 @@ class Root:
         """Yield everything below a folder, each folder before what is in it, in sorted order.
 
         However deep it is: nothing here recurses, and no descriptor but one is held. Nothing is
-        yielded when there is no folder.
+        yielded when there is no folder; what goes away meanwhile is left out.
         """
         try:
-            with self.folder(inside) as top:
-                yield from walk(top, inside.rstrip("/"))
+            top = self._open(inside, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            if error.errno not in NOT_THERE:
-                raise
+            if error.errno in NOT_THERE:
+                return
+            raise
+        try:
+            yield from walk(top, inside.rstrip("/"))
+        finally:
+            os.close(top)
 
     @contextmanager
     def _parent(self, inside: str, *, follow: bool = False) -> Iterator[tuple[int, str]]:

@@ -79,12 +79,18 @@ def walk(top: int, prefix: str) -> Iterator[Found]:
                     here = above
                 continue
             name = waiting.pop()
-            status = os.stat(name, dir_fd=here, follow_symlinks=False)
+            status = look(here, name)
+            if status is None:
+                continue
             inside = f"{path}/{name}"
             yield Found(inside, name, here, status)
             if stat.S_ISDIR(status.st_mode):
-                down = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
-                               dir_fd=here)
+                try:
+                    down = os.open(
+                        name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                        dir_fd=here)
+                except FileNotFoundError:
+                    continue
                 os.close(here)
                 here = down
                 levels.append((identity(here), inside, _listed(here)))

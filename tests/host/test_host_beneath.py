@@ -183,3 +183,16 @@ def test_without_openat2_the_same_is_found(
             assert results[0] == results[1], (links, path, flags, with_links)
     os.close(top)
     remove_tree(folder)
+
+
+def test_what_goes_away_during_a_walk_does_not_end_it(root: Root) -> None:
+    for name in ("a", "b", "c/in", "d/in", "e"):
+        root.make_folder(f"/{name}")
+    seen = []
+    for found in root.walk():
+        seen.append(found.path)
+        if found.path == "/a":
+            root.remove("/b")
+        if found.path == "/c":
+            root.remove("/c")
+    assert seen == ["/a", "/c", "/d", "/d/in", "/e"]
