@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from host.beneath.remove import remove_tree
+from host.beneath.remove import release, remove_tree
 from host.errors import HostError
 
 PRIVATE = 0o700
@@ -66,6 +66,7 @@ def _settle(descriptor: int, path: Path, mode: int) -> None:
             why=f"to the user with the number {status.st_uid}, who can change what is in it",
             remedy="give a folder of your own, or remove this one",
         )
+    release(descriptor)
     for name in set(_ACLS) & set(_attributes(descriptor)):
         os.removexattr(descriptor, name)
     if status.st_gid != os.getegid():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from host.beneath.remove import remove_tree
+from host.beneath.remove import release, remove_tree
 
 _NO_LOCK = (errno.ELOOP, errno.EISDIR, errno.EPERM, errno.ENXIO)
 """What open(2) says of a link, a folder, an immutable file, and a socket or device."""
@@ -70,7 +70,12 @@ def _open(path: Path) -> int:
             return descriptor
         os.close(descriptor)
     remove_tree(path)
-    return os.open(path, flags, 0o600)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        release(folder)
+        return os.open(path.name, flags, 0o600, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _still_named(descriptor: int, path: Path) -> bool:

@@ -94,7 +94,7 @@ def _enter(folder: int, name: str) -> int:
         opened = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     finally:
         os.close(found)
-    _release(opened)
+    release(opened)
     return opened
 
 
@@ -104,7 +104,7 @@ def _unlink(folder: int, name: str) -> None:
     except FileNotFoundError:
         return
     except PermissionError:
-        _release(folder)
+        release(folder)
         _release_file(folder, name)
         os.unlink(name, dir_fd=folder)
 
@@ -115,7 +115,7 @@ def _remove_empty(folder: int, name: str) -> None:
     except FileNotFoundError:
         return
     except PermissionError:
-        _release(folder)
+        release(folder)
         os.rmdir(name, dir_fd=folder)
 
 
@@ -128,12 +128,12 @@ def _release_file(folder: int, name: str) -> None:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
                              dir_fd=folder)
         try:
-            _release(descriptor)
+            release(descriptor)
         finally:
             os.close(descriptor)
 
 
-def _release(descriptor: int) -> None:
+def release(descriptor: int) -> None:
     """Take the flags immutable and append-only away; file systems without flags have none."""
     with suppress(OSError):
         flags = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
