@@ -54,7 +54,8 @@ so: old spellings build on new releases.
 * `lang` is written as it stands, whether or not its locale is installed.
 * `/root/anaconda-ks.cfg`, `/var/log/anaconda` and `/etc/sysconfig/anaconda` are not written:
   the record of a build is `build.json`.
-* Scripts have no network unless the image says so (`network_in_post`).
+* Scripts have no network unless the image says so (`network_in_post`). What they see of the
+  machine, such as `uname -r`, and how much of the host they may use: [sandbox](sandbox.md).
 * `%include` and `%ksappend` take what %pre wrote, files beside the kickstart and below its folder,
   and URLs; other folders of the host only by `--include-path`. What else a line may name of the
   host, and what becomes of passwords: [secrets](secrets.md).

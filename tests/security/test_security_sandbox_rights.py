@@ -190,3 +190,21 @@ def test_an_empty_tree_with_links_for_mount_points_is_bad_input(tmp_path: Path) 
                 "rmdir /mnt/sysimage/proc\n"
                 f"ln -s {place.victim} /mnt/sysimage/proc\n%end\n%pre-install\ntrue\n%end\n")
         assert place.is_untouched()
+
+
+@pytest.mark.parametrize("trap", [
+    "true", "ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf",
+    "ln -s {victim}/file etc/resolv.conf", "ln -s {victim}/new etc/resolv.conf",
+    "echo own > etc/resolv.conf",
+])
+def test_with_a_network_its_settings_are_shown_and_not_left(tmp_path: Path, trap: str) -> None:
+    with a_place(tmp_path) as place:
+        root = place.tree.root
+        subprocess.run(["sh", "-c", trap.format(victim=place.victim)], cwd=root, check=True)
+        before = sorted(found.path for found in place.tree.files.walk())
+        sandbox = replace(place.tree.sandbox, network=True)
+        said = sandbox.run(["/bin/sh", "-c", "cat /etc/resolv.conf; ls /sys/class/net"])
+        assert said.stdout == Path("/etc/resolv.conf").read_text()
+        assert sorted(found.path for found in place.tree.files.walk()) == before
+        assert place.is_untouched()
+        assert place.tree.read("/etc/resolv.conf") == ("own\n" if "own" in trap else "")
