@@ -88,8 +88,10 @@ class Watch:
             while self._first >= 0 and self.over is None and not poll.poll(_EVERY_MS):
                 self.over = self._broken()
                 if self.over:
-                    with suppress(OSError):
-                        signal.pidfd_send_signal(self._first, signal.SIGKILL)
+                    self._kill()
+        except BaseException:
+            self._kill()  # nothing goes on unwatched
+            raise
         finally:
             for descriptor in (self._first, *self._tmpfs):
                 if descriptor >= 0:
@@ -101,6 +103,10 @@ class Watch:
         self._pid, self._waiting = pid, list(tmpfs)
         if self.group:
             enter(self.group, pid)
+
+    def _kill(self) -> None:
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._first, signal.SIGKILL)
 
     def _broken(self) -> str | None:
         """Return the bound that is broken now."""

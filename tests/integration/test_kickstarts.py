@@ -196,8 +196,9 @@ def test_swap_in_a_file_is_in_fstab(view: View) -> None:
 
 
 @of("vagrant")
-def test_dracut_without_a_version_takes_the_image_s_kernel(view: View) -> None:
+def test_dracut_without_a_version_or_for_uname_takes_the_image_s_kernel(view: View) -> None:
     assert view.tree.get("/var/lib/initramfs-remade") is not None
+    assert view.tree.get("/var/lib/initramfs-by-uname") is not None
     assert _passes(view, {"kind": "kernel_complete"})
 
 

@@ -39,7 +39,25 @@ def test_the_newest_kernel_of_the_tree_is_the_running_one(tmp_path: Path) -> Non
     assert kernel_release(Root(tmp_path)) == RELEASE
     with_kernels(tmp_path, "6.9.0-1.el10", "6.12.0-9.el10.x86_64", "6.12.0-55.el10.x86_64")
     (tmp_path / "usr/lib/modules/7.0.0-removed").mkdir()
+    (tmp_path / "usr/lib/modules/7.0.1-alias").symlink_to("6.9.0-1.el10")
+    (tmp_path / "usr/lib/modules/6.9.0-1.el10/vmlinuz").touch()
     assert kernel_release(Root(tmp_path)) == "6.12.0-55.el10.x86_64"
+    for path in (tmp_path / "boot").iterdir():
+        path.unlink()
+    assert kernel_release(Root(tmp_path)) == "6.9.0-1.el10"
+
+
+def test_a_script_that_spoils_the_kernels_folder_is_still_answered(tmp_path: Path) -> None:
+    sandbox = small_tree(tmp_path)
+    with_kernels(tmp_path, "6.12.0-55.el10.x86_64", "6.99.²", "9" * 200)
+    (tmp_path / "usr").rename(tmp_path / "own")
+    (tmp_path / "usr").mkdir()
+    said = sandbox.run(["/bin/sh", "-c", (
+        "uname -r; rm -rf /own/lib/modules; ln -s modules /own/lib/modules; uname -r")])
+    assert said.stdout == f"{RELEASE}\n{RELEASE}\n"
+    (tmp_path / "usr").rmdir()
+    (tmp_path / "own").rename(tmp_path / "usr")
+    assert kernel_release(Root(tmp_path)) == RELEASE
 
 
 def test_every_program_is_told_the_same(tmp_path: Path) -> None:
