@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -23,12 +22,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield made
 
 
-def name_of(folder: Path, text: str, kind: str = "%post") -> str:
-    """Return the second script's name, which an attacker knows beforehand."""
-    file = folder / "asked.ks"
-    file.write_text(text)
-    script = read(file, "RHEL10").scripts_of(kind)[1]
-    return "ks-script-" + hashlib.sha256(repr(script.identity).encode()).hexdigest()[:8]
+SECOND = "%post --erroronfail\necho ran > /root/answer\necho $0 > /root/name\n%end\n"
 
 
 @pytest.mark.parametrize("trap", [
@@ -38,10 +32,11 @@ def name_of(folder: Path, text: str, kind: str = "%post") -> str:
     "rm -rf /tmp", "touch /root/same; ln /root/same /tmp/{name}",
 ])
 def test_the_scripts_file_is_written_in_the_tree(place: Place, trap: str) -> None:
-    second = "%post --erroronfail\necho ran > /root/answer\n%end\n"
-    name = name_of(place.folder, f"%post\ntrue\n%end\n{second}")
+    place.post(f"%post\ntrue\n%end\n{SECOND}")  # an attacker knows the name beforehand
+    name = PurePosixPath(place.tree.read("/root/name").strip()).name
+    place.tree.write("/root/answer", "")
     first = trap.format(victim=place.victim, name=name)
-    place.post(f"%post --erroronfail\n{first}\n%end\n{second}")
+    place.post(f"%post --erroronfail\n{first}\n%end\n{SECOND}")
     assert place.tree.read("/root/answer") == "ran\n"
     assert place.is_untouched()
     assert place.tree.read("/root/same") == ""
@@ -147,11 +142,12 @@ def test_pre_can_not_have_its_log_on_a_device_of_the_host(tmp_path: Path) -> Non
 def test_pre_writes_no_file_of_the_host_by_the_name_of_the_next_script(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("host")
-    second = "%pre\ntrue\n%end\n"
-    file = tmp_path / "test.ks"
-    name = name_of(tmp_path, f"%pre\ntrue\n%end\n{second}", "%pre")
-    file.write_text(f"%pre\nln -s {victim} /tmp/{name}\n%end\n{second}")
-    run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "",
-            Store(tmp_path / "store", 1 << 30))
+    second = "%pre\n\necho $0 > /tmp/name\n%end\n"
+    file, store = tmp_path / "test.ks", Store(tmp_path / "store", 1 << 30)
+    file.write_text(f"%pre\ntrue\n%end\n{second}")
+    found = run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "", store)
+    name = (found.root / "tmp/name").read_text().strip()
+    file.write_text(f"%pre\nln -s {victim} {name}\n%end\n{second}")
+    run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "", store)
     assert victim.read_text() == "host"
     assert stat.S_IMODE(victim.stat().st_mode) != 0o700
