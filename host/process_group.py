@@ -7,6 +7,7 @@ cgroup-v2.rst, "PID"). Where nothing can be made (in most containers), there is 
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "ccis-"
+_used: set[Path] = set()
+_places: set[Path] = set()
+"""Where we made groups."""
 
 
 @contextmanager
@@ -27,6 +31,7 @@ def process_group(processes: int) -> Iterator[Path | None]:
         yield made
     finally:
         if made:
+            _used.discard(made)
             with suppress(OSError):  # the last process is still on its way out: _sweep() gets it
                 made.rmdir()
 
@@ -49,14 +54,15 @@ def _make(processes: int) -> Path | None:
     for parent in _parents():
         _sweep(parent)
         group = parent / f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+        _used.add(group)  # first: another thread may sweep
         try:
             group.mkdir()
-        except OSError:
-            continue
-        try:
+            _places.add(parent)
             (group / "pids.max").write_text(f"{processes}\n", encoding="ascii")
-        except OSError:  # without the controller there
-            group.rmdir()
+        except OSError:  # it can't be written, or has no such controller
+            _used.discard(group)
+            with suppress(OSError):
+                group.rmdir()
             continue
         return group
     return None
@@ -84,9 +90,15 @@ def _parents() -> Iterator[Path]:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove groups whose makers are gone, which were killed."""
-    for left in parent.glob(f"{_PREFIX}*"):
-        number = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if number.isdigit() and not Path("/proc", number).exists():
+    """Remove our own groups that are not used any more, and those of killed makers."""
+    for left in set(parent.glob(f"{_PREFIX}*")) - _used:
+        maker = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if maker == str(os.getpid()) or (maker.isdecimal() and not Path("/proc", maker).exists()):
             with suppress(OSError):
                 left.rmdir()
+
+
+@atexit.register
+def _leave_none() -> None:
+    for parent in _places:
+        _sweep(parent)
