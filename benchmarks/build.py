@@ -29,11 +29,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
-from builder.layers import LAYER, root_steps
 from builder.options import Options
-from builder.plan import Plan, make
+from builder.planner import Plan, make
 from builder.root import initramfs
 from builder.root.packages import rpm_files
+from builder.steps.views import layers as layers_of
 from builder.store import Store
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
@@ -115,11 +115,7 @@ def floor(store_folder: Path, folder: Path, release: str) -> dict[str, float]:
         rehearsal=rehearsal.path(release),
     ), store)
     rpms = rpm_files(plan.request, plan.choices, store, Silent())
-    layers = []
-    for name in reversed(root_steps(plan)):
-        entry = store.find(name, plan.steps[name].digest)
-        assert entry is not None, "the build has just made it"
-        layers.append(entry.data / LAYER)
+    layers = layers_of_plan(plan, store)
     result = {"unpack into tmpfs": timed(lambda: unpack(rpms))}
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         result["dracut"] = dracut(Path(scratch), layers[-2:], plan)
@@ -136,6 +132,16 @@ def floor(store_folder: Path, folder: Path, release: str) -> dict[str, float]:
              "compression_type=zstd", "-m", "16", "-W", raw, f"{raw}.qcow2"]))
     store.release()
     return result
+
+
+def layers_of_plan(plan: Plan, store: Store) -> list[Path]:
+    """Return the layers of the finished tree, topmost first."""
+    results = {}
+    for action in (*plan.steps["seal"].before, plan.steps["seal"]):
+        entry = store.find(action.name, action.digest)
+        assert entry is not None, "the build has just made it"
+        results[action.name] = entry.data
+    return layers_of(results)
 
 
 def unpack(rpms: list[Path]) -> None:

@@ -31,13 +31,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
 from builder.artefact import DISK, TREE, About, Format
-from builder.formats import FORMATS, get
+from builder.formats.registry import FORMATS, get
 from builder.formats.tools import squashfs
-from builder.layers import LAYER, root_steps
 from builder.options import Options
-from builder.plan import Plan, make
+from builder.planner import Plan, make
 from builder.root.comps import comps_files
 from builder.root.packages import rpm_files
+from builder.steps.contract import IMAGE as IMAGE_FILE
+from builder.steps.views import layers as layers_of
 from builder.store import Store
 from host import clean_room
 from host.errors import InputError
@@ -159,10 +160,11 @@ def built(folder: Path, release: str) -> Iterator[Input]:
         check=True, stdout=subprocess.DEVNULL, env={**os.environ, "CCIS_STORE": str(folder / "s")})
     store = Store(folder / "s", 1 << 60)
     plan = plan_of(release, store)
-    names = ["disk", *reversed(root_steps(plan))]
-    found = [store.find(name, plan.steps[name].digest) for name in names]
-    entries = [entry.data for entry in found if entry is not None]
-    assert len(entries) == len(names), "the build has just made them"
+    results = {}
+    for action in (*plan.steps["disk"].before, plan.steps["disk"]):
+        entry = store.find(action.name, action.digest)
+        assert entry is not None, "the build has just made it"
+        results[action.name] = entry.data
 
     def about(wish: Format) -> About:
         found = plan.about
@@ -174,8 +176,8 @@ def built(folder: Path, release: str) -> Iterator[Input]:
         return found.only(wish.uses)
 
     (folder / "view").mkdir()
-    with read_only_overlay([data / LAYER for data in entries[1:]], folder / "view") as tree:
-        yield Input(entries[0] / "image", tree, about, folder)
+    with read_only_overlay(layers_of(results), folder / "view") as tree:
+        yield Input(results["disk"] / IMAGE_FILE, tree, about, folder)
     store.release()
 
 

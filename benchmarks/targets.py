@@ -25,7 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
-from builder.formats import FORMATS
+from builder.formats.registry import FORMATS
 from host import clean_room
 from host.progress import Silent
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.execution import Execution
-from builder.plan import Plan
-from builder.recording import documents, record_of, with_documents
+from builder.executor import Execution
+from builder.planner import Plan
+from builder.provenance import documents, record_of, with_documents
 from builder.store import Store
 from host.clean_room import need_limits
 from host.errors import InputError, from_os_error

@@ -14,8 +14,9 @@ from builder.kickstart.hazards import HAZARDS
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import Command, Kickstart, read, read_pre, survey
 from builder.kickstart.secret_words import masked_words
-from builder.root.pre import run_pre
+from builder.planner import run_pre
 from builder.root.requirements import requirements
+from builder.steps import pre
 from builder.store import Store
 from host.errors import InputError
 from host.progress import Progress
@@ -71,7 +72,8 @@ def explain(
     """
     scripts = read_pre(path, release.dialect, folders) if store else []
     if store and scripts:
-        made = run_pre(scripts, disk_size_bytes, "", store, progress)
+        made = run_pre(pre.Inputs(epoch=1, scripts=tuple(scripts), arguments="",
+                                  disk_size_bytes=disk_size_bytes), store, progress)
         kickstart = read(path, release.dialect, made.root, folders)
         return explanation(kickstart, release, arch, disk_size_bytes, existing=made.table)
     seen = survey(path, release.dialect, folders)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from builder import formats
 from builder.artefact import DISK
+from builder.formats import registry as formats
 from host.errors import InputError
 from images import catalogue
 from images.image import Image
@@ -31,7 +30,7 @@ class Options:
     kickstart: Path
     release: Release
     arch: str
-    engine: Literal["auto", "direct", "guestfs"] = "auto"
+    engine: str = "auto"
     targets: Sequence[Target] = ()
     formats: Sequence[str] = ()
     rehearsal: Path | None = None

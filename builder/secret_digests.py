@@ -1,34 +1,26 @@
-"""Digests of what may hold a secret: with the store's key where it does."""
+"""Digests of a step's inputs: with the store's key where they hold a secret."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from builder.kickstart.model import Kickstart, Script
+from builder.identity import digest_of, keyed_digest_of
+from builder.kickstart.model import Kickstart
 from builder.kickstart.secret_words import has_secret, looks_secret
-from builder.steps import digest_of, keyed_digest_of
+from builder.steps.contract import Inputs
 
 
-def careful(content: Any, key: bytes, text: str) -> str:
-    """Return the digest of plain data; text: what there is to read in it. key: the store's."""
-    return keyed_digest_of(content, key) if looks_secret(text) else digest_of(content)
+def digests(inputs: Inputs, key: bytes) -> dict[str, str]:
+    """Return the digest of each field of some inputs, by name. key: the store's."""
+    return {name: keyed_digest_of(value, key) if _is_secret(inputs, name) else digest_of(value)
+            for name, value in inputs.as_json().items()}
 
 
-def of_commands(kickstart: Kickstart, key: bytes) -> str:
-    """Return the digest of all command lines."""
-    content = [(command.name, command.words) for command in kickstart.commands]
-    secret = any(has_secret(command) for command in kickstart.commands)
-    return keyed_digest_of(content, key) if secret else digest_of(content)
-
-
-def of_scripts(scripts: Sequence[Script], key: bytes) -> str:
-    """Return the digest of scripts."""
-    return careful([script.identity for script in scripts], key,
-                   "\n".join(script.text for script in scripts))
-
-
-def of_text(text: str, kickstart: Kickstart, key: bytes) -> str:
-    """Return the digest of a kickstart's whole text, comments included."""
-    secret = any(has_secret(command) for command in kickstart.commands) or looks_secret(text)
-    return keyed_digest_of(text, key) if secret else digest_of(text)
+def _is_secret(inputs: Inputs, name: str) -> bool:
+    """Say whether a field of those that may hold secrets holds one, as far as can be told."""
+    if name not in inputs.may_hold_secrets:
+        return False
+    value = getattr(inputs, name)
+    if isinstance(value, Kickstart):
+        return any(has_secret(command) for command in value.commands) or looks_secret(
+            "\n".join([*(each.text for each in value.certificates),
+                       *(line for each in value.addons for line in (*each.words, *each.lines))]))
+    return inputs.is_secret(name) or looks_secret(str(inputs.as_json()[name]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from images.image import Image
     from images.release import Release
     from images.target import Target
-
-Engine = Literal["auto", "direct", "guestfs"]
 
 ImagesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Images; see `ccis list`.",
@@ -36,7 +34,8 @@ TargetOption = Annotated[
     list[str] | None, typer.Option("--target", metavar="TARGET,...", help="Make what these "
                                    "destinations take, or `all`; see `ccis list`."),
 ]
-EngineOption = Annotated[Engine, typer.Option(help="How the disk is made.")]
+EngineOption = Annotated[str, typer.Option(
+    metavar="ENGINE", help="How the disk is made: auto, or an engine of `ccis list`.")]
 IncludePathOption = Annotated[
     list[Path] | None, typer.Option("--include-path", metavar="FOLDER", help="A folder of this "
                                     "host that %include may name; may be given several times.  "
@@ -55,7 +54,7 @@ _KICKSTART_DISK = "10 GiB"
 
 def options_of(
     images: list[str] | None, kickstart: Path | None, release_name: str, arch: str,
-    formats: list[str] | None, engine: Engine, progress: Progress,
+    formats: list[str] | None, engine: str, progress: Progress,
     targets: list[str] | None = None, include_paths: list[Path] | None = None, *,
     allow_secrets: bool = False,
 ) -> list[Options]:
@@ -67,7 +66,7 @@ def options_of(
     Raises InputError for unknown names, for nothing to build, and for a kickstart beside several
     images.
     """
-    from builder import formats as known_formats
+    from builder.formats import registry as known_formats
     from builder.options import Options, check_taken
     from images import catalogue
 

@@ -15,8 +15,9 @@ log = logging.getLogger("ccis.run")
 
 TAIL_LINES = 30
 LINE_CHARS = 4000
-"""Of a longer line, the log and error messages show the beginning only."""
+"""Of a longer line, logs and messages show the beginning and the end, where the reason is."""
 
+_END_CHARS = 500
 _LINE_COSTS_BYTES = 64  # what it costs at least to note a line, however short it is
 _PIECE_BYTES = 1 << 16
 
@@ -77,4 +78,6 @@ def shortened(text: str) -> str:
     """Return a line as logs and messages show it."""
     if len(text) <= LINE_CHARS:
         return text
-    return f"{text[:LINE_CHARS]} … ({len(text) - LINE_CHARS} characters more)"
+    left_out = len(text) - LINE_CHARS
+    return (f"{text[:LINE_CHARS - _END_CHARS]} … ({left_out} characters more) … "
+            f"{text[-_END_CHARS:]}")

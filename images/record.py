@@ -136,7 +136,7 @@ class BuildRecord(BaseModel):
     build_id: Name
     public_path: str
     spec: str
-    engine: Literal["direct", "guestfs"] | None
+    engine: str | None
     engine_reason: str
     kickstart: str
     kickstart_sha256: str

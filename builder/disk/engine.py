@@ -1,18 +1,14 @@
-"""The engines that write disk images: their contract, and which one takes a layout."""
+"""What an engine is, which writes disk images: the contract of each module of engines/."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-from builder.disk import direct, guestfs_engine
 from builder.disk.embed import Patch
 from builder.disk.model import Layout
-from host.errors import HostError, InputError
 from host.progress import Progress
-
-Preference = Literal["auto", "direct", "guestfs"]
 
 
 class Engine(Protocol):
@@ -21,6 +17,14 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """How --engine calls it."""
+
+    @property
+    def rank(self) -> int:
+        """Its place among those that --engine auto tries, the lowest first."""
+
+    @property
+    def suits(self) -> str:
+        """Why it is taken where it can be, one clause without a final stop."""
 
     def unfit(self, layout: Layout) -> str | None:
         """Return why it cannot make this layout on this host, or None when it can."""
@@ -44,40 +48,3 @@ class Engine(Protocol):
 
     def identity(self) -> dict[str, str]:
         """Return the versions of the programs that shape the image, for the digest."""
-
-
-ENGINES: dict[str, Engine] = {
-    direct.name: direct,
-    guestfs_engine.name: guestfs_engine,
-}
-
-
-def choose(preference: str, layout: Layout) -> tuple[Engine, str]:
-    """Return the engine for a layout and the reason for it, one clause without a final stop.
-
-    preference: the value of --engine: `auto`, or an engine's name.
-    Raises InputError for a name that is none, HostError when the engine asked for, or with
-    `auto` each of them, cannot do it here.
-    """
-    if preference == "auto":
-        against = direct.unfit(layout)
-        if against is None:
-            return direct, "the layout is of plain partitions, and this host allows it"
-        further = guestfs_engine.unfit(layout)
-        if further is None:
-            return guestfs_engine, f"direct is not possible: {against}"
-        raise HostError(
-            "no engine can write this disk here", why=f"direct: {against}; guestfs: {further}",
-            remedy="run as root after tools/setup; `ccis doctor` tells more",
-        )
-    if preference not in ENGINES:
-        raise InputError(
-            f"unknown engine {preference}", remedy="known engines: auto, " + ", ".join(ENGINES),
-        )
-    engine = ENGINES[preference]
-    if against := engine.unfit(layout):
-        raise HostError(
-            f"the {preference} engine cannot write this disk here", why=against,
-            remedy="use --engine auto, or see `ccis doctor`",
-        )
-    return engine, "asked for"

@@ -13,7 +13,6 @@ from pathlib import Path
 from builder.disk import ext_corrections, mkfs
 from builder.disk.fat_files import fill_fat
 from builder.disk.holes import punch_zeroes, xfs_log_range
-from builder.disk.image_file import full_disk_error, is_scarce
 from builder.disk.loop import loop_device
 from builder.disk.model import Partition
 from host.beneath.remove import remove_tree
@@ -21,6 +20,7 @@ from host.beneath.root import Root
 from host.errors import InputError, ProgramError
 from host.mounts import mounted, shield
 from host.run import run
+from host.space import full_disk_error, is_scarce
 
 # Printed by mke2fs, cp and mcopy when the file system being filled is full – not the host's disk.
 _FULL = {

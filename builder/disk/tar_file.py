@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder.disk.image_file import full_disk_error, is_scarce
 from host.errors import ProgramError
 from host.run import run
+from host.space import full_disk_error, is_scarce
 
 
 def write_tar(

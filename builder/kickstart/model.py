@@ -133,6 +133,18 @@ class Kickstart:
         """Return the commands of these names, in the order of the file."""
         return [command for command in self.commands if command.name in names]
 
+    def lines(self, *names: str) -> Kickstart:
+        """Return only what its commands, add-ons and certificates say: what settings are made of.
+
+        names: of commands, and of add-ons as in "%addon NAME"; none: all of them.
+        """
+        return Kickstart(
+            self.path, dialect=self.dialect,
+            commands=[each for each in self.commands if not names or each.name in names],
+            addons=[each for each in self.addons
+                    if not names or f"%addon {each.name}" in names],
+            certificates=[] if names else list(self.certificates))
+
     def scripts_of(self, *kinds: str) -> list[Script]:
         """Return the scripts of these kinds, such as "%post", in the order of the file."""
         return [script for script in self.scripts if script.kind in kinds]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder.root.packages import Choice
+from builder.root.choice import Choice
 from builder.tree.tree import Tree, named
 from host.errors import InputError, ProgramError
 from host.jail import PLACE, run_jailed

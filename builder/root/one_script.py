@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
@@ -114,7 +114,7 @@ def _make_folder(root: Root, path: str, mode: int) -> None:
 
 
 def run_onerror(
-    sandbox: Sandbox, scripts: list[Script], say: Callable[[str], None],
+    sandbox: Sandbox, scripts: Sequence[Script], say: Callable[[str], None],
 ) -> None:
     """Run the %onerror scripts, because a step failed; what they do wrong is only said."""
     for script in scripts:

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from builder.root.packages import (
-    Choice,
-    Request,
-    ask_dnf,
-    resolution,
-    rpm_files,
-)
+from builder.root.choice import Choice
+from builder.root.dnf_process import ask_dnf
+from builder.root.packages import rpm_files
+from builder.root.request import Request
 from builder.root.requirements import Requirement
 from builder.root.signatures import verify_signatures
 from builder.store import Store
@@ -37,28 +34,14 @@ def request_on_top(
     return replace(request, requirements=(*request.requirements, *wanted), pinned=pinned)
 
 
-def resolve_on_top(
-    request: Request, choices: Sequence[Choice], store: Store,
-) -> list[Choice]:
-    """Return what a target's packages come to beyond `choices`, in dnf's order.
-
-    request: of request_on_top(). The answer is kept, as that of packages.resolution().
-    Raises what that raises: InputError for a package that no repository has or that %packages
-    excludes, RemoteError for repositories.
-    """
-    there = {choice.location for choice in choices}
-    return [choice for choice in resolution(request, store).choices
-            if choice.location not in there]
-
-
 def install_on_top(
     request: Request, extra: Sequence[Choice], root: Path, store: Store, epoch: int,
     progress: Progress, bounds: Bounds | None = None, counted: Sequence[Path] = (),
 ) -> list[str]:
     """Install packages into a tree that has its own and return what scriptlets complained of.
 
-    request, extra: of request_on_top() and resolve_on_top(). root: a view that can be written.
-    bounds, counted: of ask_dnf().
+    request, extra: of request_on_top() and builder.choosing.resolve_on_top(). root: a view that
+    can be written. bounds, counted: of ask_dnf().
     Digest and signature of each RPM are checked first, with the release's key.
     Raises RemoteError for a bad one; InputError, before anything is changed, when the tree has
     no longer what the plan relies on, because a script removed a package that these need.

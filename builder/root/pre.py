@@ -1,87 +1,21 @@
-"""Runs %pre: its files are what %include may name, its partition table what --onpart refers to."""
+"""The partition table that scripts left on a disk, and where the installer's folders are kept."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
-from builder.kickstart.model import Script
-from builder.root import installer
-from builder.root.one_script import progress_say, run_script
-from builder.secret_digests import of_scripts
-from builder.steps import code_digest, digest_of
-from builder.store import Store
-from builder.store_key import store_key
-from builder.tree.bounds import check_depth
-from host.beneath.root import Root
 from host.errors import InputError, ProgramError
 from host.jail import run_jailed
-from host.progress import Progress
 from host.scratch import scratch_folder
-from images.bounds import DEFAULTS, Bounds
 
-ROOT, _TABLE = "installer", "table.json"
+ROOT = "installer"
+"""In a result: the folder that holds the installer's own folders, as scripts left them."""
+
 _TABLE_S = 60
-CODE = (
-    "builder/root/pre.py", "builder/root/installer.py", "builder/root/one_script.py",
-    "builder/root/shims.py", "builder/root/lsblk_shim.py", "builder/tree", "host/beneath",
-    "host/jail.py", "host/run.py", "host/sparse.py", "host/variables.py", "host/clean_room.py",
-)
-
-
-@dataclass(frozen=True)
-class PreResult:
-    """What %pre left. root: the installer's folders. table: None for a disk without one.
-
-    digest: the identity of both, an input of whatever depends on them.
-    """
-
-    root: Path
-    table: DiskTable | None
-    digest: str
-
-
-def run_pre(
-    scripts: Sequence[Script], disk_size_bytes: int, arguments: str, store: Store,
-    progress: Progress | None = None, bounds: Bounds = DEFAULTS,
-) -> PreResult:
-    """Run the %pre scripts in the installer's environment, or take from the store what they made.
-
-    arguments: the image's installer_arguments, part of /proc/cmdline. bounds: what each may use.
-    Raises InputError for a script with --erroronfail that fails, for one that breaks a bound, and
-    for a table that no image can have; HostError when a script takes too long.
-    """
-    digest = digest_of({
-        "scripts": of_scripts(scripts, store_key(store.root)), "disk": disk_size_bytes,
-        "arguments": arguments, "code": code_digest(*CODE),
-    })
-
-    def fill(folder: Path) -> None:
-        root = folder / ROOT
-        installer.prepare(root)
-        with store.staging() as scratch:
-            disk = scratch / "image"
-            installer.make_disk(disk, disk_size_bytes)
-            with installer.disk_device(disk) as device:
-                sandbox = installer.environment(root, device, disk_size_bytes, arguments,
-                                                bounds=bounds)
-                for script in scripts:
-                    run_script(sandbox, script, progress_say(progress))
-            check_depth(Root(root), "%pre")
-            text = "\n".join(script.text for script in scripts)
-            table = read_table(disk, text)
-        if table:
-            (folder / _TABLE).write_text(table.model_dump_json(indent=1), encoding="utf-8")
-
-    entry, _ = store.make("pre", digest, inputs={}, label="", fill=fill)
-    file = entry.data / _TABLE
-    table = DiskTable.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
-    return PreResult(entry.data / ROOT, table, digest)
 
 
 def read_table(disk: Path, text: str = "") -> DiskTable | None:

@@ -10,7 +10,6 @@ from typing import Any
 from builder.kickstart.read import Command, GroupRequest, Kickstart
 from builder.root.repositories import Snapshot
 from builder.root.requirements import Requirement
-from builder.steps import code_digest, digest_of
 from images.release import Release
 
 
@@ -71,16 +70,6 @@ class Request:
         headers = [one for one in self.kickstart.sections if one.name == "%packages"]
         without_core = bool(headers) and "--nocore" in headers[-1].words
         return sorted({*self.kickstart.packages.excluded_groups, *(["core"] * without_core)})
-
-    def digest(self) -> str:
-        """Return the identity of the choice: same wish, same repositories, same packages."""
-        identity = {
-            "selection": self.selection(), "key": self.key.name,
-            "repositories": [snapshot.identity for snapshot in self.snapshots],
-            "code": code_digest("builder/root/dnf_worker.py", "builder/root/dnf_process.py",
-                                "builder/root/packages.py"),
-        }
-        return digest_of(identity)
 
 
 def group_spec(group: GroupRequest) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.disk.layout import Layout
-from builder.kickstart.model import Kickstart, Script
+from builder.kickstart.model import Script
 from builder.root import installer, labels
 from builder.root.bootloader import bios_script, disk_in_sight
 from builder.root.disk_of_scripts import save_changes, script_disk
@@ -35,13 +35,15 @@ _PROGRAM_BYTES = 256 << 20
 class Setting:
     """What scripts run with.
 
+    scripts: those to run. on_error: the %onerror scripts, for when one ends the build.
     before: the installer's folders as %pre left them, None without %pre. arguments: the image's
     installer_arguments. scratch: an empty folder that is thrown away. results: the folder of the
     step's result. bounds: what each script may use. counted: where what they write to the tree
     lands, if that is not the tree's own folder.
     """
 
-    kickstart: Kickstart
+    scripts: Sequence[Script]
+    on_error: Sequence[Script]
     layout: Layout
     before: Path | None
     arguments: str
@@ -60,7 +62,7 @@ def run_post(tree: Tree, setting: Setting) -> None:
     %pre left it, and the tree at /mnt/sysimage and /mnt/sysroot.
     Raises InputError with the script's file and line, HostError for one that takes too long.
     """
-    scripts = setting.kickstart.scripts_of("%post")
+    scripts = setting.scripts
     if not scripts:
         return
     with script_disk(setting.layout, setting.scratch) as (disk, device):
@@ -89,7 +91,7 @@ def run_pre_install(root: Path, setting: Setting) -> None:
             _say_start(setting, script)
             run_script(found, script, _say(setting))
 
-        scripts = setting.kickstart.scripts_of("%pre-install")
+        scripts = setting.scripts
         _all(scripts, start, setting, found)
     check_depth(Root(setting.results / ROOT), "%pre-install")
     save_changes(disk, setting.results, scripts[-1].where)
@@ -97,7 +99,7 @@ def run_pre_install(root: Path, setting: Setting) -> None:
 
 def run_after_failure(setting: Setting) -> None:
     """Run the %onerror scripts because another step failed: there is no tree to show them."""
-    scripts = setting.kickstart.scripts_of("%onerror")
+    scripts = setting.on_error
     if not scripts:
         return
     with script_disk(setting.layout, setting.scratch) as (_, device):
@@ -106,13 +108,13 @@ def run_after_failure(setting: Setting) -> None:
 
 
 def _all(
-    scripts: list[Script], start: Callable[[Script], None], setting: Setting, beside: Sandbox,
+    scripts: Sequence[Script], start: Callable[[Script], None], setting: Setting, beside: Sandbox,
 ) -> None:
     try:
         for script in scripts:
             start(script)
     except CcisError:
-        run_onerror(beside, setting.kickstart.scripts_of("%onerror"), _say(setting))
+        run_onerror(beside, setting.on_error, _say(setting))
         raise
 
 

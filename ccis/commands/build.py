@@ -68,7 +68,7 @@ def build(
     Several images share all that they have in common, and are made at the same time.
     """
     from builder import build as builder
-    from builder import plan
+    from builder import planner
     from builder.store import open_store
 
     identity = build_id or f"{datetime.now(UTC):%Y%m%d}.0"
@@ -80,7 +80,7 @@ def build(
             plans = []
             for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
                                    targets, include_paths, allow_secrets=allow_secrets):
-                plan_made = plan.make(wish, store)
+                plan_made = planner.make(wish, store)
                 disk = f"disk by {plan_made.engine.name}" if plan_made.engine else "no disk"
                 progress.say(f"{plan_made.label}: {len(plan_made.choices)} packages; {disk} "
                              f"({plan_made.engine_reason})")

@@ -18,7 +18,7 @@ def list_(json: JsonOption = False) -> None:
     ccis list
     ccis list --json
     """
-    from builder.formats import FORMATS
+    from builder.formats.registry import FORMATS
     from images import catalogue
 
     images = [catalogue.image(name) for name in catalogue.image_names()]

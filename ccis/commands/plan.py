@@ -50,7 +50,7 @@ def plan(
     Nothing is built. For a step that will run, the inputs that changed since the last build of
     the same image are named.
     """
-    from builder import plan as planning
+    from builder import planner
     from builder.store import open_store
 
     plans = []
@@ -58,12 +58,12 @@ def plan(
         store = open_store()
         for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
                                targets, include_paths, allow_secrets=allow_secrets):
-            made = planning.make(wish, store)
+            made = planner.make(wish, store)
             plans.append({
                 "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,
                 "digest": made.digest, "engine": made.engine.name if made.engine else None,
                 "engine_reason": made.engine_reason, "source_date_epoch": made.epoch,
-                "steps": planning.explain(made, store),
+                "steps": planner.explain(made, store),
                 "packages": [choice.record.nevra for choice in made.packages],
                 "added": [{"package": name, "reason": reason} for name, reason in made.added],
                 "notes": [{"where": where, "text": text} for where, text in made.notes],

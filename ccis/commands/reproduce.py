@@ -19,7 +19,7 @@ from host.progress import Progress
 
 if TYPE_CHECKING:
     from builder.options import Options
-    from builder.reproduce import Rebuilt
+    from builder.rebuild import Rebuilt
     from images.record import BuildRecord
     from validate.compare.builds import ArtefactComparison
 
@@ -60,7 +60,7 @@ def reproduce(
                               "same tree, other bytes"
     Exit status 1: something else differs.
     """
-    from builder.reproduce import is_of_disk, rebuild
+    from builder.rebuild import is_of_disk, rebuild
     from host.scratch import scratch_folder
     from images.record import read
     from validate.compare.builds import Pair, compare_builds

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.root.packages import Request, install, resolve, verify_signatures
+from builder.root.packages import install, verify_signatures
 from builder.root.repositories import Source, snapshots, trusted_key
+from builder.root.request import Request
 from builder.store import Store
 from host.errors import InputError, RemoteError
 from host.progress import Silent
@@ -70,7 +72,7 @@ def test_packages_land_with_their_database_where_the_target_looks(
     repository: SmallRepository, store: Store, tmp_path: Path,
 ) -> None:
     request = request_for(repository, store, "beta")
-    choices = resolve(request, store)
+    choices = resolve(request, store).choices
     assert [choice.record.nevra for choice in choices] == ["alpha-1-1.noarch", "beta-1-1.noarch"]
     root = tmp_path / "root"
     root.mkdir()
@@ -105,7 +107,7 @@ def test_ignoremissing_lets_an_unknown_name_pass(repository: SmallRepository, st
     path.write_text("%packages --ignoremissing\nalpha\nbetta\n%end\n")
     lenient = Request(read(path, "RHEL10"), request.release, "x86_64", request.snapshots,
                       request.key)
-    assert [choice.record.name for choice in resolve(lenient, store)] == ["alpha"]
+    assert [choice.record.name for choice in resolve(lenient, store).choices] == ["alpha"]
 
 
 def test_packages_that_cannot_go_together_are_an_input_error(
@@ -133,7 +135,7 @@ def test_an_unsigned_package_is_refused(
     repository.add("gamma", sign=False)
     repository.index()
     request = request_for(repository, store, "gamma")
-    choices = resolve(request, store)
+    choices = resolve(request, store).choices
     root = tmp_path / "root"
     root.mkdir()
     with pytest.raises(RemoteError, match="signature") as caught:
@@ -154,7 +156,7 @@ def test_an_unreachable_mirror_is_passed_over_for_the_next(
 ) -> None:
     request = request_for(repository, store, "alpha", "http://127.0.0.1:9/none/", repository.url)
     assert request.snapshots[0].urls[0] == repository.url
-    assert [choice.record.name for choice in resolve(request, store)] == ["alpha"]
+    assert [choice.record.name for choice in resolve(request, store).choices] == ["alpha"]
 
 
 def test_when_no_mirror_answers_every_url_is_named(
@@ -184,7 +186,7 @@ def test_packages_come_over_http_too(
         request = request_for(repository, store, "beta", url)
         root = tmp_path / "root"
         root.mkdir()
-        install(request, resolve(request, store), root, store, EPOCH, Silent())
+        install(request, resolve(request, store).choices, root, store, EPOCH, Silent())
     finally:
         server.shutdown()
         server.server_close()

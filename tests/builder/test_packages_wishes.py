@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.root.packages import Request, install, resolution
+from builder.root.packages import install
 from builder.root.repositories import Source, snapshots, trusted_key
+from builder.root.request import Request
 from builder.root.requirements import Requirement
 from builder.store import Store
 from host.errors import InputError
@@ -73,7 +75,7 @@ def request_for(
 
 
 def names(request: Request, store: Store) -> str:
-    return " ".join(choice.record.name for choice in resolution(request, store).choices)
+    return " ".join(choice.record.name for choice in resolve(request, store).choices)
 
 
 @pytest.mark.parametrize(("wish", "packages"), [
@@ -116,7 +118,7 @@ def test_a_module_stream_is_enabled_before_packages_are_chosen(
 ) -> None:
     request = request_for(repository, store, tmp_path,
                           f"{lines}\n%packages --nocore\nclock\n%end\n")
-    found = resolution(request, store).choices
+    found = resolve(request, store).choices
     assert [(choice.record.name, choice.record.version) for choice in found] == [("clock", version)]
 
 
@@ -132,7 +134,7 @@ def test_a_module_that_is_not_there_is_refused_by_name(
 ) -> None:
     request = request_for(repository, store, tmp_path, f"{line}\n")
     with pytest.raises(InputError, match=says) as caught:
-        resolution(request, store)
+        resolve(request, store)
     assert remedy in str(caught.value.remedy)
 
 
@@ -147,7 +149,7 @@ def test_what_cannot_be_had_is_named_with_its_line(
 ) -> None:
     request = request_for(repository, store, tmp_path, f"%packages\n{wish}\n%end\n")
     with pytest.raises(InputError) as caught:
-        resolution(request, store)
+        resolve(request, store)
     assert says in str(caught.value)
     assert str(caught.value.where).endswith(f"test.ks:{line}")
     assert remedy in str(caught.value.remedy)
@@ -162,7 +164,7 @@ def test_what_rules_add_is_chosen_where_it_is_there(
         Requirement(("kernel",), "a system needs a kernel"),
     )
     request = request_for(repository, store, tmp_path, "%packages --nocore\nrake\n%end\n", *rules)
-    found = resolution(request, store)
+    found = resolve(request, store)
     assert [choice.record.name for choice in found.choices] == ["kernel", "langpacks-en", "rake"]
     assert found.added == [("langpacks-en", "lang en_US"), ("kernel", "a system needs a kernel")]
     assert found.absent == [("test.ks:1", "no repository has langpacks-de, added elsewhere because "
@@ -175,7 +177,7 @@ def test_what_a_rule_needs_and_no_repository_has_is_an_error_that_says_so(
     rule = Requirement(("authselect",), "the authselect command", where="test.ks:7")
     request = request_for(repository, store, tmp_path, "%packages\n%end\n", rule)
     with pytest.raises(InputError, match="no repository has authselect") as caught:
-        resolution(request, store)
+        resolve(request, store)
     assert caught.value.where == "test.ks:7"
     assert "the authselect command" in str(caught.value.why)
     assert "-authselect" in str(caught.value.remedy)
@@ -194,7 +196,7 @@ def test_languages_and_documentation(
     request = request_for(repository, store, tmp_path, f"{header}\nspoken\n%end\n")
     root = tmp_path / "root"
     root.mkdir()
-    install(request, resolution(request, store).choices, root, store, 1, Silent())
+    install(request, resolve(request, store).choices, root, store, 1, Silent())
     assert " ".join(sorted(path.name for path in (root / "usr/share/spoken").iterdir())) == kept
 
 
@@ -205,6 +207,6 @@ def test_what_is_written_beside_the_packages(
     request = replace(request, files={"/etc/yum.repos.d/extra.repo": "[extra]\n"})
     root = tmp_path / "root"
     root.mkdir()
-    install(request, resolution(request, store).choices, root, store, 1, Silent())
+    install(request, resolve(request, store).choices, root, store, 1, Silent())
     assert (root / "etc/yum.repos.d/extra.repo").read_text() == "[extra]\n"
     assert (root / "etc/dnf/dnf.conf").read_text() == "/etc/dnf/dnf.conf\nmultilib_policy=all\n"

@@ -11,7 +11,6 @@ from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.root import initramfs
 from builder.root.bootloader import kernel_options, probe_script
 from builder.root.seal import seal
-from builder.steps import Step, code_digest
 from builder.tree.filters import filter_file
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
@@ -104,15 +103,3 @@ def test_every_sealed_rule_of_the_baseline_can_be_sealed(tmp_path: Path) -> None
     rules = load("baseline").sealed(arch="x86_64", image_format="raw", shape="disk")
     assert len(rules) >= 5
     seal(Tree(tmp_path, Sandbox(tmp_path, 0)), rules)
-
-
-def test_a_step_is_its_inputs_and_all_before_it() -> None:
-    first = Step("a", {"x": "1"})
-    second = Step("b", {"y": "1"}, first)
-    assert Step("b", {"y": "1"}, Step("a", {"x": "1"})).digest == second.digest
-    assert Step("b", {"y": "1"}, Step("a", {"x": "2"})).digest != second.digest
-    assert second.all_inputs() == {"y": "1", "step a": first.digest}
-
-
-def test_code_is_an_input_too() -> None:
-    assert code_digest("builder/root/seal.py") != code_digest("builder/root/labels.py")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builder import formats
-from builder.formats import FORMATS
+from builder.formats import registry as formats
+from builder.formats.registry import FORMATS
 from builder.root.adapt import data_sources_file
 from host.errors import InputError
 from host.yaml_files import load

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import planner
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.kickstart.read import read
 from builder.root.scripts import Setting, run_post, run_pre_install
+from builder.steps import pre
+from builder.store import Store
 from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from images.bounds import DEFAULTS, Bounds
@@ -55,12 +58,23 @@ class Place:
         scratch, results = self.folder / f"scratch{number}", self.folder / f"results{number}"
         scratch.mkdir()
         results.mkdir()
-        return Setting(read(file, "RHEL10"), a_layout(), None, "", scratch, results,
+        kickstart = read(file, "RHEL10")
+        return Setting(kickstart.scripts_of("%post", "%pre-install"),
+                       kickstart.scripts_of("%onerror"), a_layout(), None, "", scratch, results,
                        bounds=bounds)
+
 
     def is_untouched(self) -> bool:
         """Say whether the victim is what it was when it was made."""
         return {path.name: path.read_text() for path in self.victim.iterdir()} == {"file": "host"}
+
+
+def run_pre(file: Path, store: Path, bounds: Bounds = DEFAULTS) -> pre.Result:
+    """Run a kickstart's %pre scripts with a disk of 8 MiB, in a store of their own."""
+    scripts = read(file, "RHEL10").scripts_of("%pre")
+    return planner.run_pre(
+        pre.Inputs(epoch=1, scripts=tuple(scripts), disk_size_bytes=8 << 20, arguments="",
+                   bounds=bounds), Store(store, 1 << 30))
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import direct
 from builder.disk.embed import tree_patches
-from builder.disk.guestfs_engine import check_fat, check_mountpoints
+from builder.disk.engines import direct
+from builder.disk.engines.guestfs import check_fat, check_mountpoints
 from builder.disk.layout import Layout, plan_layout
 from builder.disk.views import view
 from host.beneath.remove import remove_tree

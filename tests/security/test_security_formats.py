@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.formats import get
+from builder.formats.registry import get
 from builder.formats.tools import incus_files, squashfs, tar_tree, tree_kernel, wsl_files
 from builder.formats.tools.tree_files import copies
 from host.beneath.remove import remove_tree

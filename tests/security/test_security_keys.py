@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.root.packages import Request, resolve
 from builder.root.repositories import Source, snapshots, trusted_key
+from builder.root.request import Request
 from builder.root.signatures import verify_signatures
 from builder.store import Store
 from host.errors import CcisError, InputError, RemoteError
@@ -281,7 +282,7 @@ def test_metadata_of_a_key_that_was_trusted_once_is_refused(
     found = snapshots([Source("small", (made.url,), signed_metadata=True)])
     request = Request(read(path, "RHEL10"), own, "x86_64", found,
                       trusted_key(own, {}, tmp_path / "kept"))
-    assert [choice.record.name for choice in resolve(request, store)] == ["alpha"]
+    assert [choice.record.name for choice in resolve(request, store).choices] == ["alpha"]
     stranger = release(other, keys.fingerprint("evil@x"))
     with pytest.raises(CcisError) as caught:
         resolve(replace(request, release=stranger,

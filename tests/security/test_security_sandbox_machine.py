@@ -8,12 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from builder.kickstart.read import read
-from builder.root.pre import run_pre
-from builder.store import Store
 from builder.tree.machine import RELEASE, kernel_release
 from host.beneath.root import Root
-from tests.security.sandboxed import a_place, small_tree
+from tests.security.sandboxed import a_place, run_pre, small_tree
 
 STATIC = """
 #include <stdio.h>
@@ -104,8 +101,7 @@ def test_dracut_for_uname_is_dracut_for_the_image(tmp_path: Path) -> None:
 def test_pre_sees_no_kernel_of_the_host(tmp_path: Path) -> None:
     file = tmp_path / "test.ks"
     file.write_text("%pre\nuname -a > /tmp/answer; cat /proc/version >> /tmp/answer\n%end\n")
-    found = run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "",
-                    Store(tmp_path / "store", 1 << 30))
+    found = run_pre(file, tmp_path / "store")
     said = (found.root / "tmp/answer").read_text()
     assert f"Linux localhost {RELEASE} " in said
     assert os.uname().release not in said and os.uname().version not in said

@@ -9,11 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from builder.kickstart.read import read
-from builder.root.pre import run_pre
-from builder.store import Store
 from host.errors import InputError
-from tests.security.sandboxed import Place, a_place
+from tests.security.sandboxed import Place, a_place, run_pre
 
 
 @pytest.fixture
@@ -132,8 +129,7 @@ def test_pre_can_not_have_its_log_on_a_device_of_the_host(tmp_path: Path) -> Non
         f"%pre\nmknod /tmp/node b {os.major(number)} {os.minor(number)}; "
         f"mknod /tmp/null c 1 3\n%end\n"
         "%pre --log=/tmp/node\necho said\n%end\n%pre --log=/tmp/null\necho said\n%end\n")
-    found = run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "",
-                    Store(tmp_path / "store", 1 << 30))
+    found = run_pre(file, tmp_path / "store")
     for name in ("node", "null"):
         assert (found.root / "tmp" / name).read_text() == "said\n"
         assert (found.root / "tmp" / name).is_file()
@@ -143,11 +139,11 @@ def test_pre_writes_no_file_of_the_host_by_the_name_of_the_next_script(tmp_path:
     victim = tmp_path / "victim"
     victim.write_text("host")
     second = "%pre\n\necho $0 > /tmp/name\n%end\n"
-    file, store = tmp_path / "test.ks", Store(tmp_path / "store", 1 << 30)
+    file, store = tmp_path / "test.ks", tmp_path / "store"
     file.write_text(f"%pre\ntrue\n%end\n{second}")
-    found = run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "", store)
+    found = run_pre(file, store)
     name = (found.root / "tmp/name").read_text().strip()
     file.write_text(f"%pre\nln -s {victim} {name}\n%end\n{second}")
-    run_pre(read(file, "RHEL10").scripts_of("%pre"), 8 << 20, "", store)
+    run_pre(file, store)
     assert victim.read_text() == "host"
     assert stat.S_IMODE(victim.stat().st_mode) != 0o700

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.root.packages import Request, install, resolve
+from builder.root.packages import install
 from builder.root.repositories import Source, snapshots, trusted_key
+from builder.root.request import Request
 from builder.store import Store
 from host.errors import HostError, InputError
 from host.progress import Silent
@@ -76,7 +78,7 @@ def installed(
                       trusted_key(release, {}, store.root / "keys"))
     root = store.root.parent / "tree"
     root.mkdir()
-    install(request, resolve(request, store), root, store, EPOCH, Silent(), bounds)
+    install(request, resolve(request, store).choices, root, store, EPOCH, Silent(), bounds)
     return (root / "said").read_text()
 
 

@@ -14,16 +14,18 @@ import pytest
 from typer.testing import CliRunner
 
 from builder import build as builder
-from builder import plan as planning
-from builder.disk.model import Encryption
+from builder import planner
+from builder.artefact import About
+from builder.disk.model import Encryption, Layout
+from builder.identity import digest_of, keyed_digest_of
 from builder.kickstart.hazards import plain_passwords
 from builder.kickstart.lint import lint
-from builder.kickstart.read import Kickstart, read, survey
+from builder.kickstart.read import Kickstart, Script, read, survey
 from builder.kickstart.secret_words import has_secret, masked_words, plain_secrets, redacted
 from builder.options import Options
 from builder.root.origins import origins
-from builder.secret_digests import of_commands, of_scripts, of_text
-from builder.steps import digest_of, keyed_digest_of
+from builder.secret_digests import digests
+from builder.steps import conversion, pre, settings
 from builder.store import Store
 from builder.store_key import FILE, store_key
 from ccis import log, main
@@ -42,6 +44,19 @@ def kickstart_of(folder: Path, text: str) -> Kickstart:
     path = folder / "test.ks"
     path.write_text(text)
     return read(path, "RHEL10")
+
+
+def digest_of_lines(kickstart: Kickstart, key: bytes) -> str:
+    """Return what a kickstart's lines come to in the digests of a store with this key."""
+    layout = Layout(table="gpt", disk_size_bytes=1, disk_uuid="", partitions=())
+    inputs = settings.Inputs(epoch=1, kickstart=kickstart.lines(), layout=layout)
+    return digests(inputs, key)["kickstart"]
+
+
+def digest_of_scripts(scripts: list[Script], key: bytes) -> str:
+    """Return the same for scripts."""
+    inputs = pre.Inputs(epoch=1, scripts=tuple(scripts), disk_size_bytes=1, arguments="")
+    return digests(inputs, key)["scripts"]
 
 
 # ── URLs ────────────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +202,8 @@ def test_no_secret_of_a_line_is_shown_or_guessed_at(tmp_path: Path, line: str) -
     assert has_secret(command)
     assert SECRET not in " ".join(masked_words(command.name, command.words))
     assert SECRET not in redacted(found.kickstart)
-    assert of_commands(found.kickstart, b"a" * 32) != of_commands(found.kickstart, b"b" * 32)
+    one, other = (digest_of_lines(found.kickstart, key) for key in (b"a" * 32, b"b" * 32))
+    assert one != other
     for word in ("lint", "explain"):
         more = ["--no-pre"] if word == "explain" else []
         done = CliRunner().invoke(main.app, [word, str(tmp_path / "test.ks"), "--json", *more])
@@ -227,18 +243,22 @@ def test_a_wrong_line_is_told_without_its_secrets(tmp_path: Path, line: str) -> 
 ])
 def test_scripts_that_look_like_it_are_digested_with_the_key(tmp_path: Path, text: str) -> None:
     kickstart = kickstart_of(tmp_path, text)
-    one, other = (of_scripts(kickstart.scripts, key) for key in (b"a" * 32, b"b" * 32))
-    assert one != other and one == of_scripts(kickstart.scripts, b"a" * 32)
+    one, other = (digest_of_scripts(kickstart.scripts, key) for key in (b"a" * 32, b"b" * 32))
+    assert one != other and one == digest_of_scripts(kickstart.scripts, b"a" * 32)
     assert [each.kind for each in plain_secrets(kickstart)] == ["script"]
 
 
 def test_without_secrets_digests_are_the_same_in_every_store(tmp_path: Path) -> None:
     own = read(catalogue.kickstart_of(catalogue.image("generic-cloud")), "RHEL10")
-    for digest in (of_commands, lambda kickstart, key: of_scripts(kickstart.scripts, key)):
-        assert digest(own, b"a" * 32) == digest(own, b"b" * 32)
+    for digest in (lambda key: digest_of_lines(own, key),
+                   lambda key: digest_of_scripts(own.scripts, key)):
+        assert digest(b"a" * 32) == digest(b"b" * 32)
     assert not list(plain_passwords(own))
-    commented = kickstart_of(tmp_path, "# rootpw --plaintext x\ntext\n# password = y\n")
-    assert of_text("\n".join(commented.sources.values()), commented, b"a").startswith("hmac-")
+    addon = kickstart_of(tmp_path, "%addon org_x\ntoken = y\n%end\n")
+    assert digest_of_lines(addon, b"a" * 32).startswith("hmac-")
+    commented = About("", "", "", "", "", "", 1, kickstart={"x.ks": "rootpw --plaintext x\n"})
+    medium = conversion.Inputs(epoch=1, options={}, about=commented)
+    assert digests(medium, b"a" * 32)["about"].startswith("hmac-")
 
 
 def test_locked_and_hashed_accounts_are_no_plain_secrets(tmp_path: Path) -> None:
@@ -305,13 +325,13 @@ def test_a_passphrase_is_digested_with_the_store_s_key(tmp_path: Path) -> None:
     text = OWN.read_text().replace("part / ", (
         f"part /boot --fstype=ext4 --size=500\npart / --encrypted --passphrase={SECRET} "))
     options = options_of(tmp_path, text, "raw")
-    made = [planning.make(options, Store(tmp_path / name, 1 << 40)) for name in "aab"]
+    made = [planner.make(options, Store(tmp_path / name, 1 << 40)) for name in "aab"]
     assert made[0].layout.secrets() == (SECRET,)
     first, again, other = (one.steps for one in made)
     assert {name: step.digest for name, step in first.items()} == {
         name: step.digest for name, step in again.items()}
-    changed = {name for name in first["disk"].inputs
-               if first["disk"].inputs[name] != other["disk"].inputs[name]}
+    changed = {name for name, value in first["disk"].all_inputs.items()
+               if value != other["disk"].all_inputs[name] and not name.startswith("step ")}
     assert changed == {"passphrases"}
     assert made[0].layout.disk_uuid == made[2].layout.disk_uuid
 
@@ -321,7 +341,7 @@ def test_plan_and_build_of_a_medium_with_a_plain_password(tmp_path: Path) -> Non
     options = options_of(tmp_path, OWN.read_text() + (
         f"\nuser --name=x --plaintext --password={SECRET}\n%pre\ntrue\n%end\n"), "install-iso")
     store = Store(tmp_path / "store", 1 << 40)
-    made = planning.make(options, store)
+    made = planner.make(options, store)
     assert [text for _, text in made.notes if "on the medium (install-iso)" in text]
     assert SECRET not in repr([made.notes, made.steps])
     with pytest.raises(InputError, match="stand in plain text") as caught:
@@ -329,9 +349,10 @@ def test_plan_and_build_of_a_medium_with_a_plain_password(tmp_path: Path) -> Non
     assert "--allow-secrets" in str(caught.value.remedy)
     assert not (tmp_path / "out").exists()
     # The same kickstart as any other artefact is nothing to refuse.
-    plain = planning.make(Options(**{**vars(options), "formats": ("raw",)}), store)
+    plain = planner.make(Options(**{**vars(options), "formats": ("raw",)}), store)
     assert plain.exposed == []
-    twin = planning.make(options, store)
+    twin = planner.make(options, store)
     assert twin.digest == made.digest
-    other = planning.make(options, Store(tmp_path / "other", 1 << 40)).steps
-    assert {name for name in other if other[name].digest == made.steps[name].digest} == {"packages"}
+    other = planner.make(options, Store(tmp_path / "other", 1 << 40)).steps
+    assert {name for name in other if other[name].digest == made.steps[name].digest} == {
+        "packages", "pre"}

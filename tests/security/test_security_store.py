@@ -53,7 +53,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def open_way(folder: Path) -> None:
     """Let everybody get as far as a folder of pytest's, which are its user's alone."""
-    for each in (folder, *folder.parents[:2]):
+    for each in (folder, *folder.parents[:-2]):
         each.chmod(0o755)
 
 

@@ -37,7 +37,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/formats/vdi.py", "builder/formats/vhd.py", "builder/formats/vhd_dynamic.py",
         "builder/formats/vhdx.py", "builder/formats/vmdk.py", "builder/formats/vmdk_sparse.py"),
     "the image file and the scratch folders of the disk step are its own": (
-        "builder/disk/direct.py", "builder/disk/embed.py", "builder/disk/ext_corrections.py",
+        "builder/disk/embed.py", "builder/disk/engines/direct.py",
+        "builder/disk/ext_corrections.py",
         "builder/disk/ext_numbers.py", "builder/disk/holes.py", "builder/disk/image_file.py",
         "builder/disk/populate.py", "builder/disk/views.py"),
     "the host's own devices, programs and facts": (
@@ -48,15 +49,18 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "validate/boot/firmware.py",
         "validate/reader.py"),
     "steps' results in the store, beside the layers and not in them": (
-        "builder/build.py", "builder/entries.py", "builder/execution.py", "builder/layers.py",
-        "builder/plan.py",
-        "builder/recording.py", "builder/root/comps.py", "builder/root/databases.py",
+        "builder/build.py", "builder/entries.py", "builder/provenance.py",
+        "builder/steps/conversion.py", "builder/steps/disk.py",
+        "builder/steps/frames.py", "builder/steps/pre.py", "builder/steps/resolution.py",
+        "builder/steps/views.py",
+        "builder/root/comps.py", "builder/root/databases.py",
         "builder/root/disk_of_scripts.py",
-        "builder/root/installed.py", "builder/root/labels.py", "builder/root/packages.py",
-        "builder/root/pre.py", "builder/root/scripts.py", "builder/root/shims.py",
+        "builder/root/installed.py", "builder/root/labels.py",
+        "builder/root/scripts.py", "builder/root/shims.py",
         "builder/root/signatures.py", "builder/store.py", "builder/store_key.py"),
     "our own source and data files": (
-        "builder/kickstart/reference.py", "builder/steps.py", "rehearsal/cache.py",
+        "builder/identity.py", "builder/kickstart/reference.py", "builder/steps/programs.py",
+        "rehearsal/cache.py",
         "rehearsal/comps.py", "rehearsal/convert.py", "rehearsal/table.py"),
     "files that the person who runs ccis names": (
         "builder/formats/tools/eucarc.py", "builder/kickstart/sources.py",
@@ -84,9 +88,9 @@ LISTED = {module: reason for reason, modules in MAY.items() for module in module
 # By module and name: what is called like a tree and is none, or only its top is meant.
 NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("builder/disk/views.py", "shown"): "an empty folder to mount on, made here",
-    ("builder/layers.py", "root"): "the new layer's top, made here",
-    ("builder/layers.py", "upper"): "the new layer's top, made here",
-    ("builder/layers.py", "lower"): "the top of the layer below, made by an earlier step",
+    ("builder/steps/frames.py", "root"): "the new layer's top, made here",
+    ("builder/steps/frames.py", "upper"): "the new layer's top, made here",
+    ("builder/steps/frames.py", "lower"): "the top of the layer below, made by an earlier step",
     ("builder/root/installer.py", "root"): "made anew, before a script has seen it",
     ("builder/store.py", "root"): "the store's own folder",
     ("builder/store_key.py", "root"): "the store's own folder",
@@ -101,7 +105,6 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
 }
 RECURSING: Mapping[tuple[str, str], str] = {
     ("builder/root/installer.py", "shutil.copytree"): "a few files of the host's own /etc",
-    ("builder/steps.py", "rglob"): "our own source",
     ("rehearsal/convert.py", "rglob"): "our own data files",
 }
 
@@ -169,7 +172,7 @@ PLANTED = [
      "def make(source):\n    return (source / 'usr/bin/bash').exists()\n"),
     ("publish/tree.py", "import os\ndef find(staging):\n    return list(os.walk(staging))\n"),
     ("publish/sign.py", "import shutil\ndef f(scratch):\n    shutil.rmtree(scratch)\n"),
-    ("builder/layers.py", "import shutil\ndef f(a, b):\n    shutil.copytree(a, b)\n"),
+    ("builder/steps/frames.py", "import shutil\ndef f(a, b):\n    shutil.copytree(a, b)\n"),
     ("rehearsal/create.py", "def f(root):\n    return list(root.rglob('*'))\n"),
 ]
 
@@ -184,7 +187,7 @@ def test_a_new_offender_is_found(module: str, source: str) -> None:
     (ANYWHERE, "def f(root):\n    with root.open('/etc/x') as s:\n        return s.read()\n"),
     (ANYWHERE, "def f(text):\n    return text.replace('a', 'b').strip()\n"),
     (ANYWHERE, "def f(tree):\n    tree.files.chmod('/x', 0o755)\n    tree.make_folder('/x')\n"),
-    ("builder/layers.py", "def f(folder):\n    (folder / 'x').mkdir()\n"),
+    ("builder/steps/frames.py", "def f(folder):\n    (folder / 'x').mkdir()\n"),
 ])
 def test_what_is_right_is_let_through(module: str, source: str) -> None:
     assert offences(module, source) == []

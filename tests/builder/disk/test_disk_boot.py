@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import direct
 from builder.disk.embed import boot_patches
+from builder.disk.engines import direct
 from builder.disk.model import Table
 from host.mounts import private_mounts
 from host.progress import Silent

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import direct, guestfs_engine, mkfs
-from builder.disk.engine import choose
+from builder.disk import mkfs
+from builder.disk.engines import direct, guestfs
+from builder.disk.engines.registry import choose
 from host.errors import HostError, InputError
 from tests.builder.disk.disk_trees import hybrid_layout
 
@@ -51,7 +52,7 @@ def test_an_unknown_engine_is_bad_input() -> None:
 def test_identities_name_tools_and_versions() -> None:
     assert "mke2fs" in direct.identity()["mke2fs"]
     assert {"tar", "mke2fs", "libguestfs", "lvm", "mdadm", "cryptsetup"} <= set(
-        guestfs_engine.identity())
+        guestfs.identity())
 
 
 def test_our_swap_header_is_that_of_mkswap(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import direct
+from builder.disk.engines import direct
 from builder.disk.layout import plan_layout
 from host.mounts import mounted, overlay, private_mounts
 from host.progress import Silent

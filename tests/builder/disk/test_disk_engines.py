@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import direct, guestfs_engine
 from builder.disk.embed import Patch
 from builder.disk.engine import Engine
+from builder.disk.engines import direct, guestfs
 from builder.disk.layout import Layout, plan_layout
 from host.errors import InputError
 from host.mounts import private_mounts
@@ -48,7 +48,7 @@ def write(engine: Engine, layout: Layout, tree: Path, image: Path) -> Path:
 def image(
     request: pytest.FixtureRequest, tree: Path, tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    engine: Engine = {"direct": direct, "guestfs": guestfs_engine}[request.param]
+    engine: Engine = {"direct": direct, "guestfs": guestfs}[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     image = write(engine, hybrid_layout(), tree, folder / "disk.raw")
     assert list(folder.iterdir()) == [image], "nothing but the image is left behind"
@@ -125,7 +125,7 @@ def test_the_image_is_as_sparse_as_its_content(image: Path, tree: Path) -> None:
     assert image.stat().st_blocks * 512 < content + 24 * MIB
 
 
-@pytest.mark.parametrize("engine", [direct, guestfs_engine], ids=["direct", "guestfs"])
+@pytest.mark.parametrize("engine", [direct, guestfs], ids=["direct", "guestfs"])
 def test_a_tree_too_large_names_partition_and_line(
     engine: Engine, tree: Path, tmp_path: Path,
 ) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import direct, guestfs_engine
 from builder.disk.engine import Engine
+from builder.disk.engines import direct, guestfs
 from host.errors import HostError
 from host.mounts import mounted, private_mounts
 from host.progress import Silent
@@ -56,8 +56,8 @@ def large_tree(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(("engine", "space_mib"), [
-    (direct, 3), (direct, 40), (direct, 100), (direct, 128), (guestfs_engine, 40),
-    (guestfs_engine, 100),
+    (direct, 3), (direct, 40), (direct, 100), (direct, 128), (guestfs, 40),
+    (guestfs, 100),
 ], ids=["direct, at the table", "direct, at mkfs", "direct, while copying",
         "direct, while unmounting", "guestfs, while packing", "guestfs, in the appliance"])
 def test_a_full_disk(engine: Engine, space_mib: int, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.builder.disk.disk_trees import EPOCH, hybrid_layout
-from builder.disk import direct
+from builder.disk.engines import direct
 from host.mounts import private_mounts
 from host.progress import Silent
 private_mounts()

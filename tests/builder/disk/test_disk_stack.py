@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from builder.disk import direct, guestfs_engine
-from builder.disk.engine import choose
+from builder.disk.engines import direct, guestfs
+from builder.disk.engines.registry import choose
 from builder.disk.model import MIB, Layout, VolumeGroup
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import read
@@ -73,8 +73,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write(layout: Layout, tree: Path, image: Path) -> Path:
-    assert guestfs_engine.unfit(layout) is None
-    guestfs_engine.write(layout, tree, [], image, EPOCH, Silent())
+    assert guestfs.unfit(layout) is None
+    guestfs.write(layout, tree, [], image, EPOCH, Silent())
     return image
 
 
@@ -201,4 +201,4 @@ def test_a_missing_program_is_named_with_its_package(
     for program in ("tar", "sfdisk"):
         (tmp_path / program).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert guestfs_engine.unfit(layout) == "LVM needs lvm, which is not installed (package lvm2)"
+    assert guestfs.unfit(layout) == "LVM needs lvm, which is not installed (package lvm2)"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from builder.artefact import About
-from builder.formats import get
+from builder.formats.registry import get
 from builder.formats.tools import archive, gzip_member
 from host.errors import InputError
 from host.progress import Silent

@@ -21,7 +21,7 @@ import pytest
 import zstandard
 
 from builder.artefact import About
-from builder.formats import get
+from builder.formats.registry import get
 from host.errors import InputError
 from host.progress import Silent
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import createrepo_c
 import pytest
 
-from builder.formats import get
+from builder.formats.registry import get
 from builder.formats.tools import comps, fat, flat_kickstart, iso, iso_loader, repository, squashfs
 from host.errors import InputError
 from host.progress import Silent

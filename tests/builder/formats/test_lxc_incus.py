@@ -12,7 +12,7 @@ import jinja2
 import pytest
 import yaml
 
-from builder import formats
+from builder.formats import registry as formats
 from host.progress import Silent
 from tests.builder.formats.container_tree import EPOCH, about, described, make_tree, unpack
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from builder import formats
+from builder.formats import registry as formats
 from builder.formats.tools.oci_merge import merge
 from host.errors import InputError
 from host.progress import Silent

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builder import formats
+from builder.formats import registry as formats
 from builder.formats.tools import tar_tree
 from builder.formats.tools.compressors import GZIP, XZ, ZSTD, Compressor
 from builder.formats.tools.pipe import pipe

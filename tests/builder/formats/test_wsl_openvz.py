@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builder import formats
+from builder.formats import registry as formats
 from host.progress import Silent
 from tests.builder.formats.container_tree import about, described, make_tree, unpack
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from builder.choosing import resolve, resolve_on_top
 from builder.kickstart.read import read
-from builder.root.packages import Choice, Request, install, resolve
-from builder.root.packages_on_top import install_on_top, request_on_top, resolve_on_top
+from builder.root.choice import Choice
+from builder.root.packages import install
+from builder.root.packages_on_top import install_on_top, request_on_top
 from builder.root.repositories import Source, snapshots, trusted_key
+from builder.root.request import Request
 from builder.store import Store
 from host.errors import InputError, RemoteError
 from host.mounts import overlay, private_mounts
@@ -62,7 +65,7 @@ def below(request_below: Request, store: Store, tmp_path: Path) -> Path:
     """The shared tree, with alpha and plug-a."""
     root = tmp_path / "below"
     root.mkdir()
-    install(request_below, resolve(request_below, store), root, store, EPOCH, Silent())
+    install(request_below, resolve(request_below, store).choices, root, store, EPOCH, Silent())
     return root
 
 
@@ -71,7 +74,7 @@ def names(choices: list[Choice]) -> str:
 
 
 def on_top(request: Request, store: Store, *packages: str) -> tuple[Request, list[Choice]]:
-    chosen = resolve(request, store)
+    chosen = resolve(request, store).choices
     more = request_on_top(request, chosen, packages, "azure.yaml")
     return more, resolve_on_top(more, chosen, store)
 

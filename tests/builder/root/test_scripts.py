@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
-from builder.kickstart.model import Kickstart
 from builder.kickstart.read import read
 from builder.root import labels
 from builder.root.disk_of_scripts import changed_layout
@@ -69,8 +68,10 @@ def make(text: str, layout: Layout, tmp_path: Path, **more: object) -> Setting:
     for name in ("scratch", "results"):
         (tmp_path / name).mkdir()
     settings: dict[str, object] = {"before": None, "arguments": "", **more}
-    return Setting(read(path, "RHEL10"), layout, scratch=tmp_path / "scratch",
-                   results=tmp_path / "results", **settings)  # type: ignore[arg-type]
+    kickstart = read(path, "RHEL10")
+    scripts = kickstart.scripts_of("%post", "%pre-install")
+    return Setting(scripts, kickstart.scripts_of("%onerror"), layout,
+                   scratch=tmp_path / "scratch", results=tmp_path / "results", **settings)  # type: ignore[arg-type]
 
 
 def test_a_script_changes_the_tree_and_leaves_no_trace_of_itself(run: Run, tree: Tree) -> None:
@@ -216,7 +217,7 @@ def test_pre_install_writes_below_the_packages_and_keeps_the_installer(
 
 
 def test_a_kickstart_without_post_needs_no_disk(tree: Tree, layout: Layout, tmp_path: Path) -> None:
-    setting = Setting(Kickstart(tmp_path), layout, None, "", tmp_path, tmp_path)
+    setting = Setting((), (), layout, None, "", tmp_path, tmp_path)
     run_post(tree, setting)
     assert not (tmp_path / "disk-image").exists()
 

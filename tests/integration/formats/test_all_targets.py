@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builder.formats import FORMATS
+from builder.formats.registry import FORMATS
 from host.files import sha256_file
 from images import catalogue
 from tests.integration.formats.conftest import Everything

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder import formats, plan
+from builder import planner
 from builder.artefact import DISK
 from builder.build import build
+from builder.formats import registry as formats
 from builder.options import Options
-from builder.plan import Plan
-from builder.recording import kickstart_sha256, repositories
+from builder.planner import Plan
+from builder.provenance import kickstart_sha256, repositories
 from builder.store import Store
 from host.errors import InputError
 from host.progress import Progress
@@ -51,7 +52,7 @@ def rebuild(
     """
     store = Store(scratch / "store", _UNLIMITED_BYTES)
     with _source_date(record.source_date_epoch):
-        planned = plan.make(options, store)
+        planned = planner.make(options, store)
         _check_inputs(record, planned)
         reason = _inexact(planned)
         (built,) = build([planned], store, out, record.build_id, progress)

@@ -16,7 +16,7 @@ from builder.disk import mkfs
 from builder.disk.embed import Patch, write_patches
 from builder.disk.fat_files import check_fat
 from builder.disk.holes import punch_zeroes
-from builder.disk.image_file import full_disk_error, image_file, is_scarce
+from builder.disk.image_file import image_file
 from builder.disk.inside import Inside, inside
 from builder.disk.model import Layout, Partition, Volume
 from builder.disk.stack import is_encrypted, make_stack, missing, stop_stack
@@ -28,8 +28,11 @@ from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
 from host.run import run
+from host.space import full_disk_error, is_scarce
 
 name = "guestfs"
+rank = 2
+suits = "this host has the appliance"
 
 _TIMEOUT_S = 1800.0
 

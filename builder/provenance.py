@@ -7,13 +7,13 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
-from builder import formats
 from builder.artefact import DISK, About
-from builder.execution import Execution
+from builder.executor import Execution
+from builder.formats import registry as formats
+from builder.graph import Action
 from builder.kickstart.secret_words import redacted
-from builder.plan import Plan
+from builder.planner import Plan
 from builder.root import installed
-from builder.steps import Step
 from host.errors import InputError
 from host.urls import shown
 from images import catalogue
@@ -151,7 +151,7 @@ def _words(about: About) -> dict[str, str]:
     return {**plain, "disk_size_gib": str(-(-about.disk_size_bytes >> 30))}
 
 
-def _step(step: Step, plan: Plan, execution: Execution) -> StepRecord:
+def _step(step: Action, plan: Plan, execution: Execution) -> StepRecord:
     cost = execution.costs.get((step.name, step.digest))
     others = [
         other.options.flavour for other in execution.plans
@@ -159,7 +159,7 @@ def _step(step: Step, plan: Plan, execution: Execution) -> StepRecord:
         and other.steps[step.name].digest == step.digest
     ]
     return StepRecord(
-        name=step.name, digest=step.digest, after=step.after.name if step.after else None,
+        name=step.name, digest=step.digest, after=step.after[-1].name if step.after else None,
         cached=cost is None, shared_with=others,
         duration_s=round(cost.duration_s, 3) if cost else 0.0,
         cpu_s=round(cost.cpu_s, 3) if cost else 0.0,

@@ -26,6 +26,8 @@ from host.progress import Progress
 from host.run import run
 
 name = "direct"
+rank = 1
+suits = "the layout is of plain partitions, and this host allows it"
 
 _TOOLS = {
     "ext2": ("mke2fs", "debugfs"), "ext3": ("mke2fs", "debugfs"), "ext4": ("mke2fs", "debugfs"),

@@ -1,0 +1,1 @@
+"""The engines that write disk images, one module each (registry.py)."""

@@ -1,0 +1,148 @@
+"""Carries out graphs: each action that the store lacks is made once for all that need it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.graph import Action
+from builder.planner import Plan
+from builder.root.pre import ROOT
+from builder.root.scripts import Setting, run_after_failure
+from builder.schedule import Task, execute
+from builder.steps.contract import Place
+from builder.steps.conversion import Conversion, files_of
+from builder.store import Entry, Store
+from host.cost import Cost, measured
+from host.errors import CcisError, HostError
+from host.progress import Progress
+
+Key = tuple[str, str]
+"""An action's name and digest."""
+
+_RUN_ONERROR_THEMSELVES = ("pre", "pre-install", "scripts")
+
+
+@dataclass
+class Execution:
+    """One run over some plans: the results of their actions, and what each of them cost."""
+
+    plans: Sequence[Plan]
+    store: Store
+    progress: Progress
+    results: dict[Key, Entry] = field(default_factory=dict)
+    costs: dict[Key, Cost] = field(default_factory=dict)
+    _tasks: dict[Key, Task] = field(default_factory=dict)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, when_done: Callable[[Plan], None]) -> None:
+        """Make all that is missing; call `when_done` for each plan whose artefacts are there."""
+        for number, plan in enumerate(self.plans):
+            for action in plan.wanted:
+                self._want(plan, action)
+            self._tasks["done", str(number)] = Task(
+                ("done", str(number)), self._missing(plan.wanted),
+                lambda plan=plan: self._finish(plan, when_done))  # type: ignore[misc]
+        execute(self._tasks.values(), self._stopping)
+
+    def _finish(self, plan: Plan, when_done: Callable[[Plan], None]) -> None:
+        """Note what the image is made of, so that its next build can tell what has changed."""
+        for action in plan.steps.values():
+            self.store.note_use(action.name, action.digest, plan.label)
+        when_done(plan)
+
+    def files(self, plan: Plan, name: str) -> list[tuple[Path, str]]:
+        """Return the files of a format, each with its SHA-256."""
+        return files_of(self.results[_key(plan.steps[name])].data)
+
+    def _want(self, plan: Plan, action: Action) -> None:
+        """Add the tasks that make an action's result, unless the store has it."""
+        key = _key(action)
+        if key in self.results or key in self._tasks:
+            return
+        if found := self.store.find(action.name, action.digest):
+            self.results[key] = found
+            self.progress.finish(self._shown(plan, action), cached=True)
+            return
+        for each in action.before:
+            self._want(plan, each)
+        self._tasks[key] = Task(
+            key, self._missing(action.before), lambda: self._make(plan, action),
+            conversion=isinstance(action.step, Conversion))
+
+    def _missing(self, actions: Iterable[Action]) -> list[Key]:
+        return [_key(each) for each in actions if _key(each) not in self.results]
+
+    def _make(self, plan: Plan, action: Action) -> None:
+        shown = self._shown(plan, action)
+        progress = _Shown(self.progress, action.name, shown, self._stopping)
+
+        def fill(folder: Path) -> None:
+            before = {each.name: self.results[_key(each)].data for each in action.before}
+            if not isinstance(action.step, Conversion):  # it says itself how much there is to do
+                progress.start(action.name)
+            action.step.make(action.inputs, before, Place(folder, self.store, progress))
+
+        with measured() as cost:
+            try:
+                self.results[_key(action)], cached = self.store.make(
+                    action.name, action.digest, inputs=action.all_inputs, label=plan.label,
+                    fill=fill)
+            except CcisError as error:
+                error.add_note(f"step: {shown}")
+                if action.name not in _RUN_ONERROR_THEMSELVES:
+                    self._run_onerror(plan, progress)
+                raise
+        if not cached:  # else another process has made it meanwhile
+            self.costs[_key(action)] = cost
+        self.progress.finish(shown, cached=cached)
+
+    def _run_onerror(self, plan: Plan, progress: Progress) -> None:
+        """Run the %onerror scripts: a step has failed that runs none itself."""
+        found = plan.kickstart.scripts_of("%onerror")
+        if not found:
+            return
+        pre = plan.steps.get("pre")
+        with self.store.staging() as scratch:
+            run_after_failure(Setting(
+                (), found, plan.layout, self.results[_key(pre)].data / ROOT if pre else None,
+                plan.options.image.installer_arguments, scratch, scratch, progress,
+                plan.options.image.bounds))
+
+    def _shown(self, plan: Plan, action: Action) -> str:
+        """Return the name that a person sees: with several images, it says for which it is."""
+        return (action.name if len(self.plans) == 1
+                else f"{plan.options.flavour} {action.name}")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Progress of one step, under the name that a person sees; it ends work that is of no use."""
+
+    progress: Progress
+    step: str
+    shown: str
+    stopping: threading.Event
+
+    def start(self, step: str, total: float | None = None, unit: str = "") -> None:
+        self.progress.start(self._name(step), total, unit)
+
+    def advance(self, step: str, done: float, note: str = "") -> None:
+        if self.stopping.is_set():
+            raise HostError("stopped: another step has failed", where=self.shown)
+        self.progress.advance(self._name(step), done, note)
+
+    def finish(self, step: str, *, cached: bool = False, note: str = "") -> None:
+        self.progress.finish(self._name(step), cached=cached, note=note)
+
+    def say(self, text: str) -> None:
+        self.progress.say(text)
+
+    def _name(self, step: str) -> str:
+        return self.shown if step == self.step else step
+
+
+def _key(action: Action) -> Key:
+    return action.name, action.digest

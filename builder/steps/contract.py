@@ -1,0 +1,101 @@
+"""What a step is: inputs that decide its result, and a function that makes the result of them.
+
+A module of this folder with `name`, `after`, `programs`, `inputs()` and `make()` is a step, and
+nothing else has to know of it. Its identity is computed (builder/graph.py): the JSON of its inputs,
+the code that its module imports (builder/identity.py), the versions of its programs, and the steps
+before it. So `make` gets nothing but its inputs, the results before it, and a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from images.bounds import DEFAULTS, Bounds
+
+if TYPE_CHECKING:  # what a step may look at is no part of what it does
+    from builder.steps.facts import Facts
+    from builder.store import Store
+    from host.progress import Progress
+
+LAYER = "layer"
+"""In the result of a step that changes the tree: the folder that holds what it changed."""
+
+IMAGE = "image"
+"""In the result of the step that makes it: the raw disk."""
+
+FILES = "files"
+"""In the result of a format: the folder with the artefact's files, each named by its ending."""
+
+Before = Mapping[str, Path]
+"""The results before a step by the names of their steps, the lowest layer first."""
+
+
+class Inputs(BaseModel):
+    """What decides a step's result: hashed as a whole, as JSON.
+
+    A field of a type that is no model, such as Kickstart, says with a serializer what of it counts;
+    a place in a file (`where`) never does.
+    epoch: SOURCE_DATE_EPOCH, the only time that may get into a result.
+    root_device: what programs of the tree find in /proc/mounts for its /.
+    bounds: what programs of the tree may use; it decides whether there is a result, not which.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    may_hold_secrets: ClassVar[tuple[str, ...]] = ()
+    """The fields whose digest has to be made with the store's key where they hold a secret."""
+
+    epoch: int
+    root_device: str = "overlay"
+    bounds: Bounds = Field(default=DEFAULTS, exclude=True)
+
+    def is_secret(self, name: str) -> bool:
+        """Say whether a field is a secret for sure; what looks like one is found out anyway."""
+        return False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is hashed, by the names of the fields."""
+        return self.model_dump(mode="json")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step works.
+
+    folder: the result in the making; what is in it at the end is kept. store: for scratch folders
+    and fetched packages. progress: the step's own; its caller starts and ends it.
+    """
+
+    folder: Path
+    store: Store
+    progress: Progress
+
+
+class Step(Protocol):
+    """What a module of this folder offers."""
+
+    @property
+    def name(self) -> str:
+        """How people and the store call it."""
+
+    @property
+    def after(self) -> Sequence[str]:
+        """The steps whose results it starts from, of those that there are; lower ones first."""
+
+    @property
+    def programs(self) -> Sequence[str]:
+        """The host's programs and libraries whose versions decide the result (programs.py)."""
+
+    def inputs(self, facts: Facts) -> Inputs | None:
+        """Pick from what is known of an image what the step reads; None: it has no such step."""
+
+    def make(self, inputs: Any, before: Before, place: Place) -> None:
+        """Make the result in `place.folder`. `inputs` is what inputs() returned.
+
+        Raises CcisError or OSError; whatever is in the folder then is thrown away.
+        """

@@ -1,0 +1,52 @@
+"""The frame of steps that change the tree: each adds a layer over those below."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.root import canonical
+from builder.steps.contract import LAYER, Before, Inputs, Place
+from builder.steps.views import layers
+from builder.tree.bounds import check_depth
+from builder.tree.sandbox import Sandbox
+from builder.tree.tree import Tree
+from host.beneath.root import Root
+from host.mounts import overlay, read_only_overlay
+
+
+@contextmanager
+def layer(
+    name: str, inputs: Inputs, before: Before, place: Place, *, network: bool = False,
+) -> Iterator[Tree]:
+    """Yield the tree so far, to be changed; what was changed becomes the step's layer.
+
+    name, inputs: the step's. network: whether programs in it may use the host's.
+    When the block ends well, the hour of the build is taken out of the layer.
+    """
+    lower = layers(before)
+    upper, started_s = place.folder / LAYER, time.time()
+    upper.mkdir()
+    shutil.copystat(lower[0], upper)  # mode and label of / come from the topmost layer
+    with place.store.staging() as scratch:
+        (scratch / "work").mkdir()
+        (scratch / "view").mkdir()
+        with overlay(lower, upper, scratch / "work", scratch / "view",
+                     inputs.root_device) as view:
+            yield Tree(view, Sandbox(
+                view, inputs.epoch, network=network, bounds=inputs.bounds, counted=(upper,)))
+    if canonical.settle(upper, inputs.epoch, started_s, name):
+        with place.store.staging() as scratch, read_only_overlay([upper, *lower], scratch) as view:
+            check_depth(Root(view), name)
+
+
+@contextmanager
+def lowest_layer(name: str, inputs: Inputs, place: Place) -> Iterator[Path]:
+    """Yield the empty folder of a layer that has none below; settled like any other."""
+    root, started_s = place.folder / LAYER, time.time()
+    root.mkdir()
+    yield root
+    canonical.settle(root, inputs.epoch, started_s, name)

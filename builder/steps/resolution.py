@@ -1,0 +1,51 @@
+"""resolution: which packages the kickstart's wish comes to, asked of dnf while the plan is made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.root.dnf_process import ask_dnf
+from builder.steps import contract
+from builder.steps.contract import Before, Place
+from builder.steps.wish import Wish
+
+if TYPE_CHECKING:
+    from builder.root.request import Request
+    from builder.steps.facts import Facts
+
+name = "resolution"
+after = ()
+programs = ("rpm", "dnf")
+
+_ANSWER = "packages.json"
+
+
+class Inputs(contract.Inputs):
+    """repositories: what decides which packages each of them gives (Snapshot.identity)."""
+
+    request: Wish
+    repositories: tuple[tuple[Any, ...], ...]
+
+
+def inputs_of(request: Request) -> Inputs:
+    """Return the inputs of a wish: same wish, same repositories, same packages."""
+    return Inputs(epoch=0, request=request,
+                  repositories=tuple(each.identity for each in request.snapshots))
+
+
+def inputs(facts: Facts) -> None:
+    """It is no part of an image's graph: what was chosen is an input of what comes next."""
+
+
+def make(inputs: Inputs, before: Before, place: Place) -> None:
+    """Ask dnf; see builder.root.packages.resolution() for its errors."""
+    answer = ask_dnf("resolve", inputs.request, place.store)
+    (place.folder / _ANSWER).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def result(data: Path) -> dict[str, Any]:
+    """Return dnf's answer."""
+    answer: dict[str, Any] = json.loads((data / _ANSWER).read_text(encoding="utf-8"))
+    return answer

@@ -1,0 +1,40 @@
+"""seal: the spec's rules marked `seal: true`, then SELinux labels over everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from builder.root import installed, labels, seal
+from builder.steps import contract
+from builder.steps.contract import Before, Place
+from builder.steps.frames import layer
+from specs.model import Rule
+
+if TYPE_CHECKING:
+    from builder.steps.facts import Facts
+
+name = "seal"
+after = ("scripts", "target")
+programs = ("setfiles", "rpm", "sqlite")
+
+
+class Inputs(contract.Inputs):
+    """rules: those to be made true. rpm_database: its folder in the tree."""
+
+    rules: tuple[Rule, ...]
+    rpm_database: str
+
+
+def inputs(facts: Facts) -> Inputs:
+    """Every image is sealed."""
+    return Inputs(**facts.common, rules=tuple(facts.rules),
+                  rpm_database=facts.options.release.rpm_database)
+
+
+def make(inputs: Inputs, before: Before, place: Place) -> None:
+    """Seal, label, and note which packages the finished tree holds."""
+    with layer(name, inputs, before, place) as tree, place.store.staging() as scratch:
+        seal.seal(tree, inputs.rules)
+        labels.relabel(tree)
+        labels.restore_set_by_hand(tree, before["scripts"])
+        installed.note(tree, inputs.rpm_database, scratch, place.folder)

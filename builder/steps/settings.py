@@ -1,0 +1,44 @@
+"""settings: fstab, and what each command of the kickstart says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from builder.disk.model import Layout
+from builder.kickstart.layout import without_partitions
+from builder.root import bootloader
+from builder.root import settings as configuration
+from builder.steps import contract
+from builder.steps.contract import Before, Place
+from builder.steps.fields import Lines
+from builder.steps.frames import layer
+
+if TYPE_CHECKING:
+    from builder.steps.facts import Facts
+
+name = "settings"
+after = ("pre-install", "packages")
+programs = ("useradd", "libcrypt.so.1")
+
+
+class Inputs(contract.Inputs):
+    """kickstart: its commands, add-ons and certificates. layout: without partitions in a container.
+    """
+
+    may_hold_secrets = ("kickstart",)
+
+    kickstart: Lines
+    layout: Layout
+
+
+def inputs(facts: Facts) -> Inputs:
+    """Every image has settings."""
+    layout = facts.layout if facts.engine else without_partitions(facts.layout)
+    return Inputs(**facts.common, kickstart=facts.kickstart.lines(), layout=layout)
+
+
+def make(inputs: Inputs, before: Before, place: Place) -> None:
+    """Change the tree as the commands say; InputError, with file and line, where it can't be."""
+    with layer(name, inputs, before, place) as tree:
+        configuration.configure(tree, inputs.kickstart, inputs.layout)
+        bootloader.write_settings(tree, inputs.kickstart, inputs.layout)

@@ -1,0 +1,55 @@
+"""target: what the destinations change in the tree: packages on top, data sources, arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from builder.root.adapt import adapt
+from builder.root.choice import Choice
+from builder.root.packages_on_top import install_on_top
+from builder.steps import contract
+from builder.steps.contract import Before, Place
+from builder.steps.frames import layer
+from builder.steps.wish import Wish
+from images import catalogue
+from images.target import Layer
+
+if TYPE_CHECKING:
+    from builder.steps.facts import Facts
+
+name = "target"
+after = ("scripts",)
+programs = ("rpm", "dnf")
+
+
+class Inputs(contract.Inputs):
+    """layer: what the targets change. target: the first of them, for messages.
+
+    request, choices: their packages, None and empty when they add none.
+    """
+
+    layer: Layer
+    target: str
+    request: Wish | None
+    choices: tuple[Choice, ...]
+
+
+def inputs(facts: Facts) -> Inputs | None:
+    """Only where a target changes something."""
+    options = facts.options
+    if options.layer.is_empty:
+        return None
+    return Inputs(**facts.common, layer=options.layer, target=options.targets[0].name,
+                  request=facts.more, choices=tuple(facts.extra))
+
+
+def make(inputs: Inputs, before: Before, place: Place) -> None:
+    """Install what the targets add, then write what they want in the tree."""
+    with layer(name, inputs, before, place) as tree:
+        if inputs.request and inputs.choices:
+            problems = install_on_top(inputs.request, inputs.choices, tree.root, place.store,
+                                      inputs.epoch, place.progress, inputs.bounds,
+                                      tree.sandbox.counted)
+            for problem in problems:
+                place.progress.say(f"packages: {problem}")
+        adapt(tree, inputs.layer, str(catalogue.target_file(inputs.target)))

@@ -1,0 +1,34 @@
+"""Disks that are full: how it is found out, and what is said."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from host.errors import HostError, ProgramError, from_os_error
+
+# A disk with less than this left is taken to be the cause of an otherwise nameless I/O error: a
+# single request, such as for the log of an xfs, can be for 64 MiB.
+_SCARCE_BYTES = 64 << 20
+
+
+def is_scarce(destination: Path) -> bool:
+    """Tell whether the file system that holds the image is as good as full."""
+    disk = os.statvfs(destination.parent)
+    return disk.f_bavail * disk.f_frsize < _SCARCE_BYTES
+
+
+def full_disk_error(destination: Path, doing: str = "writing the disk image") -> HostError:
+    """Return the error that says there is no space for a file, and what to do about it."""
+    return from_os_error(
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(destination)),
+        doing,
+    )
+
+
+def says_full(error: ProgramError | OSError) -> bool:
+    """Tell whether an error says that a disk is full."""
+    if isinstance(error, ProgramError):
+        return any(os.strerror(errno.ENOSPC) in line for line in error.tail)
+    return error.errno == errno.ENOSPC

@@ -1,0 +1,112 @@
+"""The identity of code: every module that decides a result moves it, what only people read doesn't.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builder import identity
+from builder.identity import SILENT, closure, code_identity, facts_of, is_module
+from builder.steps import registry
+
+STEPS = sorted([*registry.steps_of_an_image(), "qcow2", "raw", "docker", "ova", "install-iso"])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the rooms, in which a test may change any module."""
+    here = Path(identity.__file__).parents[1]
+    for room in identity.ROOMS:
+        for path in (here / room).rglob("*.py"):
+            copy = tmp_path / path.relative_to(here)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(identity, "_PROJECT", tmp_path)
+    monkeypatch.setattr(identity, "_keep", lambda: None)
+    identity.forget()
+    yield tmp_path
+    identity.forget()
+
+
+def test_each_module_of_a_step_moves_its_digest_and_no_other_does(project: Path) -> None:
+    modules = {name: registry.modules_of(registry.get(name)) for name in STEPS}
+    before = {name: code_identity(*modules[name]) for name in STEPS}
+    inside = {name: closure(*modules[name]) for name in STEPS}
+    beside = {name: {f"{each.rpartition('.')[0]}.{file.removesuffix('.py')}" for each in found
+                     for file in identity._facts_of(each)["files"]}
+              for name, found in inside.items()}
+    for file in sorted(path for room in identity.ROOMS for path in (project / room).rglob("*.py")):
+        module = ".".join(file.relative_to(project).with_suffix("").parts).removesuffix(".__init__")
+        text = file.read_text()
+        file.write_text(f"{text}\n_mutated = 1\n")
+        identity.forget()
+        for name in STEPS:
+            moved = code_identity(*modules[name]) != before[name]
+            assert moved == (module in inside[name] | beside[name]), (name, module)
+        file.write_text(text)
+    identity.forget()
+    assert {name: code_identity(*modules[name]) for name in STEPS} == before
+
+
+def test_wording_moves_nothing(project: Path) -> None:
+    before = {name: code_identity(*registry.modules_of(registry.get(name))) for name in STEPS}
+    beside = {file for name in STEPS for each in closure(*registry.modules_of(registry.get(name)))
+              for file in identity._facts_of(each)["files"]}
+    for room in identity.ROOMS:
+        for file in (project / room).rglob("*.py"):
+            if file.name in beside:  # its very text is handed on
+                continue
+            tree = ast.parse(file.read_text())
+            for node in ast.walk(tree):
+                if (isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+                        and ast.get_docstring(node)):
+                    node.body[0].value.value = "Said in other words."  # type: ignore[attr-defined]
+            file.write_text(f"# a comment\n{ast.unparse(tree)}\n")
+    identity.forget()
+    for name, digest in before.items():
+        assert code_identity(*registry.modules_of(registry.get(name))) == digest, name
+
+
+@pytest.mark.parametrize(("text", "imports", "searched", "files"), [
+    ("import host.run", ["host.run"], [], []),
+    ("from host import run", ["host.run"], [], []),
+    ("from host.run import run", ["host.run.run"], [], []),
+    ("from . import tree", ["builder.disk.tree"], [], []),
+    ("from ..tree import sandbox", ["builder.tree.sandbox"], [], []),
+    ("def f():\n    import host.run", ["host.run"], [], []),
+    ("if TYPE_CHECKING:\n    import host.run\nelse:\n    import host.cost", ["host.cost"], [], []),
+    ("import os, json\nfrom pathlib import Path", [], [], []),
+    ("run(['-m', 'builder.root.dnf_worker'])", ["builder.root.dnf_worker"], [], []),
+    ("say('builder.no.such.module')", [], [], []),
+    ("from builder import formats\npkgutil.iter_modules(formats.__path__)",
+     ["builder.formats"], ["builder.formats"], []),
+    ("pkgutil.iter_modules(__path__)", [], ["builder.disk"], []),
+    ("Path(__file__).with_name('shim.sh').read_text()", [], [], ["shim.sh"]),
+])
+def test_what_counts_as_imported(
+    text: str, imports: list[str], searched: list[str], files: list[str],
+) -> None:
+    facts = facts_of(text.encode(), "builder.disk")
+    assert (facts["imports"], facts["searched"], facts["files"]) == (imports, searched, files)
+
+
+def test_discovered_modules_count_where_they_are_discovered() -> None:
+    inside = closure("builder.steps.settings")
+    assert "builder.kickstart.commands.accounts" in inside
+    assert "builder.formats.qcow2" not in inside
+
+
+def test_a_format_is_its_own_module_and_what_that_imports() -> None:
+    own = closure(*registry.modules_of(registry.get("qcow2")))
+    assert "builder.formats.tools.qcow2_file" in own
+    assert not [name for name in own if name.startswith("builder.formats.") and name not in (
+        "builder.formats.qcow2", "builder.formats.tools") and ".tools." not in name]
+    assert "builder.formats.tools.ovf" not in own
+
+
+def test_silent_modules_are_there_and_few() -> None:
+    assert all(is_module(name) for name in SILENT) and len(SILENT) < 10
