@@ -68,8 +68,12 @@ def victim(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
+    return furnished(tmp_path)
+
+
+def furnished(folder: Path) -> Tree:
     """A tree with a kernel, a loader's files, a policy and databases, all in their places."""
-    tree = small_tree(tmp_path)
+    tree = small_tree(folder)
     files = {
         f"/usr/lib/modules/{KERNEL}/modules.dep": "", f"/boot/vmlinuz-{KERNEL}": "",
         ENTRY: f"linux /vmlinuz-{KERNEL}\noptions old\n", "/boot/efi/EFI/centos/grubx64.efi": "",
