@@ -117,7 +117,7 @@ class BuildRecord(BaseModel):
     public_path: the folder in the release tree, below its root.
     engine: what made the disk; None: there is none.
     kickstart_sha256: tells whether a kickstart is the same, and nothing of the passwords in it:
-    these are masked, the text is hashed and stretched (builder/recording.py).
+    these are masked, the text is hashed and stretched (builder/provenance.py).
     digest: the identity of the whole build; like a step's, where the kickstart has passwords, one
     of the store that it was made in (builder/store_key.py).
     tools: name and version of what decides the bytes; "ccis": our own code and the converters.
