@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from host.progress import Progress
 Key = tuple[str, str]
 """An action's name and digest."""
 
+_NOTES = "notes.json"
 _RUN_ONERROR_THEMSELVES = ("pre", "pre-install", "scripts")
 
 
@@ -45,7 +47,18 @@ class Execution:
             self._tasks["done", str(number)] = Task(
                 ("done", str(number)), self._missing(plan.wanted),
                 lambda plan=plan: self._finish(plan, when_done))  # type: ignore[misc]
+        self._say_again()
         execute(self._tasks.values(), self._stopping)
+
+    def _say_again(self) -> None:
+        """Tell what steps said whose results are in the store, each once."""
+        actions = {_key(each): each for plan in self.plans for each in plan.steps.values()}
+        for key in actions:
+            if key in self._tasks:
+                continue
+            if found := self.results.get(key) or self.store.find(*key):
+                for note in _notes(found.data):
+                    self.progress.say(note)
 
     def _finish(self, plan: Plan, when_done: Callable[[Plan], None]) -> None:
         """Note what the image is made of, so that its next build can tell what has changed."""
@@ -84,6 +97,8 @@ class Execution:
             if not isinstance(action.step, Conversion):  # it says itself how much there is to do
                 progress.start(action.name)
             action.step.make(action.inputs, before, Place(folder, self.store, progress))
+            if progress.said:
+                (folder / _NOTES).write_text(json.dumps(progress.said), encoding="utf-8")
 
         with measured() as cost:
             try:
@@ -119,12 +134,16 @@ class Execution:
 
 @dataclass(frozen=True)
 class _Shown:
-    """Progress of one step, under the name that a person sees; it ends work that is of no use."""
+    """Progress of one step, under the name that a person sees; it ends work that is of no use.
+
+    said: what the step had to say, a part of its result: who gets it from the store is told, too.
+    """
 
     progress: Progress
     step: str
     shown: str
     stopping: threading.Event
+    said: list[str] = field(default_factory=list)
 
     def start(self, step: str, total: float | None = None, unit: str = "") -> None:
         self.progress.start(self._name(step), total, unit)
@@ -138,10 +157,17 @@ class _Shown:
         self.progress.finish(self._name(step), cached=cached, note=note)
 
     def say(self, text: str) -> None:
+        self.said.append(text)
         self.progress.say(text)
 
     def _name(self, step: str) -> str:
         return self.shown if step == self.step else step
+
+
+def _notes(data: Path) -> list[str]:
+    """Return what a step said when its result was made."""
+    file = data / _NOTES
+    return [str(note) for note in json.loads(file.read_text("utf-8"))] if file.is_file() else []
 
 
 def _key(action: Action) -> Key:

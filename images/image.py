@@ -27,6 +27,7 @@ class Image(BaseModel):
     installer_arguments: what %pre and --nochroot scripts find in /proc/cmdline behind inst.ks,
     as if it had been typed at the installer's boot prompt, such as "inst.lang=de_DE role=web".
     bounds: what scripts and scriptlets may use of the building host.
+    scriptlets_may_fail: packages with a scriptlet whose work the image can do without.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +44,7 @@ class Image(BaseModel):
     network_in_post: bool = False
     installer_arguments: str = Field(default="", pattern=r"^[^\n]*$")
     bounds: Bounds = Bounds()
+    scriptlets_may_fail: list[str] = []
 
     @field_validator("disk_size")
     @classmethod

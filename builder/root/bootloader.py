@@ -72,12 +72,17 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
 def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     """Make the menu, the core image for BIOS and the stub for UEFI, as far as the tree has GRUB.
 
-    Raises InputError when the kickstart asks for a boot loader that %packages does not bring or
-    the disk has no room for, HostError when one of GRUB's tools fails or can't be used here.
+    Raises InputError when the kickstart asks for a boot loader that %packages does not bring, or
+    that has no kernel to start or no room on the disk, HostError when one of GRUB's tools fails or
+    can't be used here.
     """
     command = boot_loader(kickstart)
-    if command is None or not kernels(tree):
+    if command is None:
         return
+    if not kernels(tree):
+        raise InputError("the image has a boot loader and no kernel", where=command.where,
+                         why="there is no /boot/vmlinuz-… with modules of its version",
+                         remedy="add kernel to %packages, or say `bootloader --location=none`")
     _check_architecture(os.uname().machine, command.where)
     if not tree.exists("/usr/sbin/grub2-mkconfig"):
         raise InputError("the image has a kernel and no boot loader", where=command.where,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from builder.identity import digest_of
-from builder.root import initramfs, labels, packages
+from builder.root import initramfs, labels, packages, scriptlets
 from builder.root.choice import Choice
 from builder.steps import contract
 from builder.steps.contract import Before, Place
@@ -25,7 +25,8 @@ programs = ("rpm", "dnf", "setfiles", "sqlite")
 class Inputs(contract.Inputs):
     """request: options of the installation. choices: the packages, with their checksums.
 
-    files: what is written beside them (`repo --install`), by path.
+    files: what is written beside them (`repo --install`), by path. may_fail: packages with a
+    scriptlet that may fail.
     """
 
     may_hold_secrets = ("files",)
@@ -33,16 +34,18 @@ class Inputs(contract.Inputs):
     request: Wish
     choices: tuple[Choice, ...]
     files: dict[str, str]
+    may_fail: tuple[str, ...]
 
 
 def inputs(facts: Facts) -> Inputs:
     """Every image is made of packages."""
     return Inputs(**facts.common, request=facts.request, choices=tuple(facts.choices),
-                  files=dict(facts.request.files))
+                  files=dict(facts.request.files),
+                  may_fail=tuple(facts.options.image.scriptlets_may_fail))
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:
-    """Install, then label.
+    """Install, then label; InputError for a scriptlet that failed.
 
     A machine id is there from the start, derived from the packages, so that the one that systemd's
     scriptlet would draw at random does not find its way into file names; sealing removes it.
@@ -55,7 +58,6 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
         place.progress.start(name, total=len(inputs.choices), unit="packages")
         problems = packages.install(inputs.request, inputs.choices, root, place.store,
                                     inputs.epoch, place.progress, inputs.bounds)
-        for problem in problems:
-            place.progress.say(f"packages: {problem}")
+        scriptlets.check(problems, inputs.may_fail, place.progress.say)
         initramfs.allow(tree)
         labels.relabel(tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from builder.root import scriptlets
 from builder.root.adapt import adapt
 from builder.root.choice import Choice
 from builder.root.packages_on_top import install_on_top
@@ -25,13 +26,15 @@ programs = ("rpm", "dnf")
 class Inputs(contract.Inputs):
     """layer: what the targets change. target: the first of them, for messages.
 
-    request, choices: their packages, None and empty when they add none.
+    request, choices: their packages, None and empty when they add none. may_fail: those with a
+    scriptlet that may fail.
     """
 
     layer: Layer
     target: str
     request: Wish | None
     choices: tuple[Choice, ...]
+    may_fail: tuple[str, ...]
 
 
 def inputs(facts: Facts) -> Inputs | None:
@@ -40,7 +43,8 @@ def inputs(facts: Facts) -> Inputs | None:
     if options.layer.is_empty:
         return None
     return Inputs(**facts.common, layer=options.layer, target=options.targets[0].name,
-                  request=facts.more, choices=tuple(facts.extra))
+                  request=facts.more, choices=tuple(facts.extra),
+                  may_fail=tuple(options.image.scriptlets_may_fail))
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:
@@ -50,6 +54,5 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
             problems = install_on_top(inputs.request, inputs.choices, tree.root, place.store,
                                       inputs.epoch, place.progress, inputs.bounds,
                                       tree.sandbox.counted)
-            for problem in problems:
-                place.progress.say(f"packages: {problem}")
+            scriptlets.check(problems, inputs.may_fail, place.progress.say)
         adapt(tree, inputs.layer, str(catalogue.target_file(inputs.target)))

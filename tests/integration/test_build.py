@@ -59,7 +59,16 @@ def test_a_changed_line_of_post_misses_from_there_on_only(
     plan = ccis.json("plan", *WISH, "--kickstart", kickstart)[0]
     missed = {step["step"]: step["changed"] for step in plan["steps"] if not step["hit"]}
     assert list(missed) == ["scripts", "seal", "disk", "drivers", "qcow2", "raw"]
-    assert missed["scripts"] == ["%post"]
+    assert missed["scripts"] == ["scripts"]
+
+
+def test_what_a_step_had_to_say_is_said_again_from_the_store(
+    ccis: Command, built: Path, tmp_path: Path,
+) -> None:
+    kickstart = changed_kickstart(tmp_path, "%end\n\n%post\nexit 3")
+    for _ in range(2):
+        done = ccis("build", *WISH, "--kickstart", kickstart, "--format", "raw", "--out", tmp_path)
+        assert "%post without --erroronfail: status 3" in done.stderr
 
 
 @pytest.mark.alone
