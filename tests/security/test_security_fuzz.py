@@ -350,8 +350,11 @@ def test_a_step_that_does_so_is_found(
         def planted(self) -> None:
             def all_places(_: Path) -> None:
                 for place in PLACES:
-                    with suppress(OSError):
-                        bad(self.tree.root / place.lstrip("/"))
+                    path = self.tree.root / place.lstrip("/")
+                    with suppress(OSError, RuntimeError):
+                        # The tree has links to the host's /dev/null; the test is root.
+                        if self.folder in path.resolve().parents:
+                            bad(path)
             self.act(all_places)
 
     with pytest.raises((AssertionError, ValueError)) as caught:
