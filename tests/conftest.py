@@ -22,12 +22,14 @@ clean_room.settle()
 def _among_others(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let a test with the mark `alone` wait until no other runs, and the others wait for it.
 
-    The kernel drops the lock of a worker that dies. Without workers there is nothing to wait for.
+    The kernel drops the lock of a worker that dies; what a worker forks, such as libguestfs's
+    recovery process, does not inherit it (fcntl(2), record locks). Without workers there is nothing
+    to wait for.
     """
     if _RUN is None:
         yield
         return
-    with Path(f"/tmp/ccis-tests-{_RUN}.lock").open("w") as lock:
+    with Path(f"/tmp/ccis-tests-{_RUN}.lock").open("a+") as lock:
         alone = request.node.get_closest_marker("alone") is not None
-        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.lockf(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
