@@ -131,12 +131,12 @@ def cpio(name: bytes, size: bytes = b"00000000", name_size: int | None = None) -
 
 
 @pytest.mark.parametrize(("content", "why"), [
-    (gzip.compress(cpio(b"x", b"00500000") + bytes(5 << 20)), "unpacks to more than"),
+    (gzip.compress(cpio(b"x", b"00500000") + bytes(5 << 20), mtime=0), "unpacks to more than"),
     (bz2.compress(bytes(5 << 20)), "unpacks to more than"),
     (bytes(5 << 20), "unpacks to more than"),
-    (gzip.compress(gzip.compress(cpio(b"TRAILER!!!"))), "no cpio archive"),
+    (gzip.compress(gzip.compress(cpio(b"TRAILER!!!"), mtime=0), mtime=0), "no cpio archive"),
     (struct.pack("<BIq", 0x5D, 3 << 30, -1) + bytes(100), "limit"),
-    (gzip.compress(cpio(b"x"))[:-30] + b"broken" * 5, ""),
+    (gzip.compress(cpio(b"x"), mtime=0)[:-30] + b"broken" * 5, ""),
     (cpio(b"x", b"-0000001"), "header"), (cpio(b"x", b"0x1_0_00"), "header"),
     (cpio(b"x", name_size=1 << 30), "too long"),
     (b"".join(cpio(b"%d" % number) for number in range(30)), "more than 20 names"),
