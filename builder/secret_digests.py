@@ -5,7 +5,7 @@ from __future__ import annotations
 from builder.identity import digest_of, keyed_digest_of
 from builder.kickstart.model import Kickstart
 from builder.kickstart.secret_words import has_secret, looks_secret
-from builder.steps.contract import Inputs
+from builder.steps.inputs import Inputs
 
 
 def digests(inputs: Inputs, key: bytes) -> dict[str, str]:

@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from builder.kickstart.read import read
+from builder.root.repositories import Source, snapshots, trusted_key
+from builder.root.request import Request
+from builder.store import Store
+from images.release import Release, Repository, SigningKey
+
 COMPS = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE comps PUBLIC "-//CentOS//DTD Comps info//EN" "comps.dtd">
 <comps><group><id>core</id><name>Core</name><default>true</default><uservisible>true</uservisible>
@@ -92,6 +98,22 @@ class SmallRepository:
 
     def close(self) -> None:
         subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "all"], check=False)
+
+
+def request(repository: SmallRepository, store: Store, package: str) -> Request:
+    """Return what dnf is asked for by a kickstart that wants one package of the repository."""
+    path = store.root.parent / "test.ks"
+    path.write_text(f"%packages --nocore\n{package}\n%end\n")
+    release = Release(
+        name="small", title="Small", distribution="Small", version="10", dialect="RHEL10",
+        public_path="small", rpm_database="/usr/lib/sysimage/rpm",
+        architectures=["x86_64"],  # type: ignore[arg-type]
+        key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
+        repositories=[Repository(id="small", mirrors=[repository.url])],
+    )
+    return Request(read(path, "RHEL10"), release, "x86_64",
+                   snapshots([Source("small", (repository.url,))]),
+                   trusted_key(release, {}, store.root / "keys"))
 
 
 def make(parent: Path) -> SmallRepository:

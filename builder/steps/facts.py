@@ -13,7 +13,7 @@ from builder.kickstart.model import Kickstart
 from builder.options import Options
 from builder.root.choice import Choice
 from builder.root.request import Request
-from builder.steps import pre as of_pre
+from builder.steps.inputs import Inputs
 from specs.model import Rule
 
 
@@ -37,7 +37,7 @@ class Facts:
     engine: Engine | None
     rules: Sequence[Rule]
     about: About
-    pre: of_pre.Inputs | None
+    pre: Inputs | None
     more: Request | None
     extra: Sequence[Choice]
 

@@ -46,7 +46,7 @@ class Result:
     table: DiskTable | None
 
 
-def inputs(facts: Facts) -> Inputs | None:
+def inputs(facts: Facts) -> contract.Inputs | None:
     """Only a kickstart that has such scripts; the planner ran them before it read the rest."""
     return facts.pre
 

@@ -20,7 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            # All of formats/ needs one build of everything.
+            shared = "formats" if item.path.parent != here else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 class Command:

@@ -9,15 +9,11 @@ from pathlib import Path
 import pytest
 
 from builder.choosing import resolve
-from builder.kickstart.read import read
 from builder.root.packages import install
-from builder.root.repositories import Source, snapshots, trusted_key
-from builder.root.request import Request
 from builder.store import Store
 from host.errors import HostError, InputError
 from host.progress import Silent
 from images.bounds import DEFAULTS, Bounds
-from images.release import Release, Repository, SigningKey
 from tests import small_repository
 from tests.small_repository import SmallRepository
 
@@ -64,18 +60,7 @@ def installed(
     repository: SmallRepository, store: Store, package: str, bounds: Bounds = DEFAULTS,
 ) -> str:
     """Install a package and return what its scriptlet says."""
-    path = store.root.parent / "test.ks"
-    path.write_text(f"%packages --nocore\n{package}\n%end\n")
-    release = Release(
-        name="small", title="Small", distribution="Small", version="10", dialect="RHEL10",
-        public_path="small", rpm_database="/usr/lib/sysimage/rpm",
-        architectures=["x86_64"],  # type: ignore[arg-type]
-        key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
-        repositories=[Repository(id="small", mirrors=[repository.url])],
-    )
-    request = Request(read(path, "RHEL10"), release, "x86_64",
-                      snapshots([Source("small", (repository.url,))]),
-                      trusted_key(release, {}, store.root / "keys"))
+    request = small_repository.request(repository, store, package)
     root = store.root.parent / "tree"
     root.mkdir()
     install(request, resolve(request, store).choices, root, store, EPOCH, Silent(), bounds)

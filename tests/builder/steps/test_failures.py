@@ -11,8 +11,6 @@ from builder.choosing import resolve
 from builder.disk.layout import PartitionRequest, plan_layout
 from builder.kickstart.read import read
 from builder.root import bootloader
-from builder.root.repositories import Source, snapshots, trusted_key
-from builder.root.request import Request
 from builder.root.scriptlets import check
 from builder.steps import packages
 from builder.steps.contract import LAYER, Place
@@ -21,7 +19,6 @@ from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from host.errors import InputError
 from host.progress import Silent
-from images.release import Release, Repository, SigningKey
 from tests import small_repository
 from tests.small_repository import SmallRepository
 
@@ -49,18 +46,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallReposi
 def inputs(
     repository: SmallRepository, store: Store, package: str, *may_fail: str,
 ) -> packages.Inputs:
-    path = store.root.parent / "test.ks"
-    path.write_text(f"%packages --nocore\n{package}\n%end\n")
-    release = Release(
-        name="small", title="Small", distribution="Small", version="10", dialect="RHEL10",
-        public_path="small", rpm_database="/usr/lib/sysimage/rpm",
-        architectures=["x86_64"],  # type: ignore[arg-type]
-        key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
-        repositories=[Repository(id="small", mirrors=[repository.url])],
-    )
-    request = Request(read(path, "RHEL10"), release, "x86_64",
-                      snapshots([Source("small", (repository.url,))]),
-                      trusted_key(release, {}, store.root / "keys"))
+    request = small_repository.request(repository, store, package)
     return packages.Inputs(epoch=1, request=request, files={}, may_fail=may_fail,
                            choices=tuple(resolve(request, store).choices))
 
