@@ -14,15 +14,10 @@ import pytest
 CCIS = Path(sys.executable).with_name("ccis")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder runs the real thing; what shares images stays on one worker."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.integration)
-            # All of formats/ needs one build of everything.
-            shared = "formats" if item.path.parent != here else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(shared))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Everything in this folder runs the real thing."""
+    if Path(__file__).parent in item.path.parents:
+        item.add_marker(pytest.mark.integration)
 
 
 class Command:
