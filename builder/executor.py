@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from pathlib import Path
 from builder.graph import Action
 from builder.planner import Plan
 from builder.root.pre import ROOT
-from builder.root.scripts import Setting, run_after_failure
+from builder.root.scripts import Setting, has_run_onerror, run_after_failure
 from builder.schedule import Task, execute
+from builder.steps import notes
 from builder.steps.contract import Place
 from builder.steps.conversion import Conversion, files_of
 from builder.store import Entry, Store
@@ -22,9 +22,6 @@ from host.progress import Progress
 
 Key = tuple[str, str]
 """An action's name and digest."""
-
-_NOTES = "notes.json"
-_RUN_ONERROR_THEMSELVES = ("pre", "pre-install", "scripts")
 
 
 @dataclass
@@ -38,6 +35,7 @@ class Execution:
     costs: dict[Key, Cost] = field(default_factory=dict)
     _tasks: dict[Key, Task] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _first_failure: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, when_done: Callable[[Plan], None]) -> None:
         """Make all that is missing; call `when_done` for each plan whose artefacts are there."""
@@ -57,7 +55,7 @@ class Execution:
             if key in self._tasks:
                 continue
             if found := self.results.get(key) or self.store.find(*key):
-                for note in _notes(found.data):
+                for note in notes.read(found.data):
                     self.progress.say(note)
 
     def _finish(self, plan: Plan, when_done: Callable[[Plan], None]) -> None:
@@ -79,10 +77,10 @@ class Execution:
             self.results[key] = found
             self.progress.finish(self._shown(plan, action), cached=True)
             return
-        for each in action.before:
+        for each in action.needs:
             self._want(plan, each)
         self._tasks[key] = Task(
-            key, self._missing(action.before), lambda: self._make(plan, action),
+            key, self._missing(action.needs), lambda: self._make(plan, action),
             conversion=isinstance(action.step, Conversion))
 
     def _missing(self, actions: Iterable[Action]) -> list[Key]:
@@ -93,12 +91,11 @@ class Execution:
         progress = _Shown(self.progress, action.name, shown, self._stopping)
 
         def fill(folder: Path) -> None:
-            before = {each.name: self.results[_key(each)].data for each in action.before}
+            before = {each.name: self.results[_key(each)].data for each in action.needs}
             if not isinstance(action.step, Conversion):  # it says itself how much there is to do
                 progress.start(action.name)
             action.step.make(action.inputs, before, Place(folder, self.store, progress))
-            if progress.said:
-                (folder / _NOTES).write_text(json.dumps(progress.said), encoding="utf-8")
+            notes.write(folder, progress.said)
 
         with measured() as cost:
             try:
@@ -107,15 +104,29 @@ class Execution:
                     fill=fill)
             except CcisError as error:
                 error.add_note(f"step: {shown}")
-                if action.name not in _RUN_ONERROR_THEMSELVES:
-                    self._run_onerror(plan, progress)
+                self._after(error, plan, progress)
                 raise
-        if not cached:  # else another process has made it meanwhile
+        if cached:  # another process has made it meanwhile
+            for note in notes.read(self.results[_key(action)].data):
+                progress.say(note)
+        else:
             self.costs[_key(action)] = cost
         self.progress.finish(shown, cached=cached)
 
+    def _after(self, error: CcisError, plan: Plan, progress: Progress) -> None:
+        """Run the %onerror scripts after the first failure, unless its step has run them itself.
+
+        What fails because all is being stopped is no failure; what fails here is only said.
+        """
+        if (self._stopping.is_set() or has_run_onerror(error)
+                or not self._first_failure.acquire(blocking=False)):
+            return
+        try:
+            self._run_onerror(plan, progress)
+        except CcisError as second:
+            progress.say(f"%onerror: {second}")
+
     def _run_onerror(self, plan: Plan, progress: Progress) -> None:
-        """Run the %onerror scripts: a step has failed that runs none itself."""
         found = plan.kickstart.scripts_of("%onerror")
         if not found:
             return
@@ -162,12 +173,6 @@ class _Shown:
 
     def _name(self, step: str) -> str:
         return self.shown if step == self.step else step
-
-
-def _notes(data: Path) -> list[str]:
-    """Return what a step said when its result was made."""
-    file = data / _NOTES
-    return [str(note) for note in json.loads(file.read_text("utf-8"))] if file.is_file() else []
 
 
 def _key(action: Action) -> Key:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from builder.identity import code_identity, digest_of
 from builder.secret_digests import digests
-from builder.steps import registry
+from builder.steps import notes, registry
 from builder.steps.contract import Inputs, Place, Step
+from builder.steps.conversion import Conversion
 from builder.steps.facts import Facts
 from builder.steps.programs import version_of
 from builder.store import Entry, Store
@@ -64,6 +65,12 @@ class Action:
         return tuple(found.values())
 
 
+    @property
+    def needs(self) -> tuple[Action, ...]:
+        """What must be there to make it: of a conversion of a file, that file and nothing else."""
+        return self.after if type(self.step) is Conversion else self.before
+
+
 def graph(facts: Facts, formats: Iterable[str], key: bytes) -> dict[str, Action]:
     """Return the actions of an image by name, each behind those before it.
 
@@ -94,7 +101,23 @@ def _add(
 def make_now(action: Action, store: Store, progress: Progress | None = None) -> Entry:
     """Return the result of an action that the planner itself needs, made unless it is there."""
     def fill(folder: Path) -> None:
-        action.step.make(action.inputs, {}, Place(folder, store, progress or Silent()))
+        watcher = _Noting(progress or Silent())
+        action.step.make(action.inputs, {}, Place(folder, store, watcher))
+        notes.write(folder, watcher.said)
 
     entry, _ = store.make(action.name, action.digest, inputs=action.all_inputs, label="", fill=fill)
     return entry
+
+
+class _Noting:
+    """Progress of a step that the planner makes; it keeps what the step says."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.said: list[str] = []
+        self.start, self.advance = progress.start, progress.advance
+        self.finish = progress.finish
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+        self._progress.say(text)

@@ -16,6 +16,7 @@ import ast
 import hashlib
 import hmac
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -116,7 +117,8 @@ def _facts_of(name: str) -> dict[str, Any]:
     path = _path_of(name)
     text = path.read_bytes()
     is_package = path.name == "__init__.py"
-    key = hashlib.sha256(b"\0".join([name.encode(), bytes([is_package]), text])).hexdigest()
+    key = hashlib.sha256(b"\0".join(
+        [_reader(), name.encode(), bytes([is_package]), text])).hexdigest()
     if key not in _known():
         _known()[key] = facts_of(text, name if is_package else name.rpartition(".")[0])
         _changed.append(key)
@@ -126,6 +128,12 @@ def _facts_of(name: str) -> dict[str, Any]:
                   for file in facts["files"]]
         facts = {**facts, "digest": " ".join([facts["digest"], *beside])}
     return facts
+
+
+@cache
+def _reader() -> bytes:
+    """Return what reads the texts: this module and Python, whose syntax trees differ."""
+    return Path(__file__).read_bytes() + sys.version.encode()
 
 
 def facts_of(text: bytes, package: str) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from builder.identity import digest_of, keyed_digest_of
 from builder.kickstart.model import Kickstart
 from builder.kickstart.secret_words import has_secret, looks_secret
@@ -23,4 +26,17 @@ def _is_secret(inputs: Inputs, name: str) -> bool:
         return any(has_secret(command) for command in value.commands) or looks_secret(
             "\n".join([*(each.text for each in value.certificates),
                        *(line for each in value.addons for line in (*each.words, *each.lines))]))
-    return inputs.is_secret(name) or looks_secret(str(inputs.as_json()[name]))
+    return inputs.is_secret(name) or any(map(looks_secret, _texts(inputs.as_json()[name])))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in plain data, each as it stands."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)

@@ -30,7 +30,11 @@ _HASH = re.compile(r"\$[0-9a-zA-Z.]+\$|grub\.pbkdf2\.")
 _LOOKS = re.compile(
     r"chpasswd|passwd\b[^;&|\n]*--stdin|(?<!no)passw(?:or)?d\s*[=:]|passphrase|secret|token|"
     r"api[-_]?key|access[-_]?key|private key|\bbearer\s|credential|user(?:mod|add)\b[^;&|\n]*\s"
-    r"(?:-p|--password)\b|openssl\s+passwd|://[^\s/\"'<>]*@|identified\s+by", re.IGNORECASE)
+    r"(?:-p|--password)\b|openssl\s+passwd|://[^\s/\"'<>]*@|identified\s+by|"
+    # Of variables, programs that take one, and tokens that are known by their beginning.
+    r"\b\w*(?:pass|pw|psk)\s*=|private_?key|--passw|htpasswd|sshpass|\bcurl\b[^\n]*\s(?:-u|--user)|"
+    r"\|\s*passwd\b|cryptsetup|\bmysql\b[^\n]*\s-p\S|ipa-client|"
+    r"\$(?:1|2[aby]|5|6|y)\$|\bgh[pousr]_\w|\bAKIA\w", re.IGNORECASE)
 
 
 # What a person or a program that reads a script can use at once; of hashes and variables nothing.

@@ -32,7 +32,8 @@ _SCHEMES = ("http://", "https://", "ftp://")
 # Whose files, and whose users' files, lie below: a kickstart that happens to lie in one of them
 # has no folder of its own.
 _SHARED = ("/", "/boot", "/dev", "/etc", "/home", "/proc", "/run", "/sys", "/tmp", "/usr", "/var",  # noqa: S108
-           "/var/tmp")  # noqa: S108
+           "/var/tmp", "/root", "/dev/shm", "/opt", "/srv", "/mnt", "/media", "/var/lib",  # noqa: S108
+           "/var/log", "/usr/share", "/usr/local")
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ def _below(folder: str, path: str) -> str | None:
 
 def _is_own(origin: _Origin, inside: str, name: str, where: str) -> bool:
     """Raise InputError unless a file is one that lies beside kickstarts on purpose."""
-    if str(origin.folder.resolve()) in _SHARED:
+    here = origin.folder.resolve()
+    if str(here) in _SHARED or str(here.parent) in ("/home", "/run/user"):
         raise _refused(f"{name} would be any file of {origin.folder.resolve()}", where,
                        "put the kickstart and its parts into a folder of their own, or name")
     if any(part.startswith(".") for part in inside.split("/")):

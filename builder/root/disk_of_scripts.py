@@ -20,7 +20,7 @@ from builder.root.pre import read_table
 from host.errors import InputError
 from host.run import run
 
-FILE = "table.json"
+FILE = "table-changes.json"
 _KEPT = ("type_id", "part_name", "attributes", "bootable")
 
 

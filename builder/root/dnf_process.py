@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,14 @@ from builder.store import Store
 from builder.tree.enclosure import Use, enclosure
 from builder.tree.programs import show_programs
 from builder.tree.sandbox import NO_BYTECODE
-from host.errors import HostError
+from host.errors import HostError, InputError
 from host.progress import Progress
 from host.urls import split_user
 from host.variables import AUTHORITIES, of_connections, search_path
 from images.bounds import Bounds
 
 _HOME = "/run/home"
+_LANGUAGE = re.compile(r"[A-Za-z0-9_.@-]+")
 _PROJECT = Path(__file__).parents[2]
 _ROOMS = ("builder", "host")
 """What the process imports of ours."""
@@ -123,11 +125,26 @@ def _rpm_macros(request: Request) -> Iterator[Path]:
              "%_netsharedpath /sys:/proc"]
     languages = request.kickstart.packages.languages
     if languages is not None:  # an empty list is none at all
-        lines.append(f"%_install_langs {':'.join(languages.replace(',', ' ').split()) or '%{nil}'}")
+        lines.append(f"%_install_langs {':'.join(_names(request, languages)) or '%{nil}'}")
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
         file.flush()
         yield Path(file.name)
+
+
+def _names(request: Request, languages: str) -> list[str]:
+    """Return the names in --inst-langs; rpm would expand a macro, and run programs for it.
+
+    Raises InputError, with the section's file and line, for what is no name of a language.
+    """
+    names = [name for name in re.split(r"[,:\s]+", languages) if name]
+    if odd := [name for name in names if not _LANGUAGE.fullmatch(name)]:
+        section = next((each for each in request.kickstart.sections if each.name == "%packages"),
+                       None)
+        raise InputError(f"{odd[0]!r} is no language", why="%packages --inst-langs",
+                         where=section.where if section else str(request.kickstart.path),
+                         remedy="name locales, such as --inst-langs=en_US,de")
+    return names
 
 
 def _seen(request: Request, *, with_connections: bool) -> list[Path]:

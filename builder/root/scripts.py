@@ -27,6 +27,7 @@ from images.bounds import DEFAULTS, Bounds
 
 # Without it, systemctl would look for a running systemd (systemctl(1), "SYSTEMD_OFFLINE").
 ENVIRONMENT = {"SYSTEMD_OFFLINE": "1"}
+_HAS_RUN = "has_run_onerror"
 _RECORD, _RECORD_BYTES = "chcon", 64 << 20
 _PROGRAM_BYTES = 256 << 20
 
@@ -113,9 +114,15 @@ def _all(
     try:
         for script in scripts:
             start(script)
-    except CcisError:
+    except CcisError as error:
+        vars(error)[_HAS_RUN] = True
         run_onerror(beside, setting.on_error, _say(setting))
         raise
+
+
+def has_run_onerror(error: CcisError) -> bool:
+    """Say whether the %onerror scripts have been run because of an error."""
+    return _HAS_RUN in vars(error)
 
 
 def _installer(

@@ -31,7 +31,7 @@ class Inputs(contract.Inputs):
     """disk_size_bytes: of the empty disk that they see. arguments: of the installer's command line.
     """
 
-    may_hold_secrets = ("scripts",)
+    may_hold_secrets = ("scripts", "arguments")
 
     scripts: tuple[ScriptText, ...]
     disk_size_bytes: int

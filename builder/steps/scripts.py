@@ -23,7 +23,7 @@ programs = ("sfdisk",)
 class Inputs(contract.Inputs):
     """on_error: the %onerror scripts. arguments: of the installer's command line."""
 
-    may_hold_secrets = ("scripts", "on_error")
+    may_hold_secrets = ("scripts", "on_error", "arguments")
 
     scripts: tuple[ScriptText, ...]
     on_error: tuple[ScriptText, ...]

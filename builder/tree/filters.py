@@ -62,6 +62,11 @@ _NEW_NAMESPACES = (
 # devices. None of them can be opened inside, where all of the tree is mounted nodev.
 _NODES = (*(1 << 8 | minor for minor in (3, 5, 7, 8, 9, 11)),
           *(5 << 8 | minor for minor in (0, 1, 2)), *(4 << 8 | minor for minor in range(64)))
+# Sockets that no network namespace keeps in: VSOCK leads to the hypervisor, ALG into the kernel's
+# ciphers; of netlink, the host's audit records and its devices' events (<linux/socket.h>,
+# <linux/netlink.h>). systemd-nspawn refuses audit with the same error.
+_OTHER_FAMILIES, _NETLINK, _NETLINK_OF_THE_HOST = (40, 38), 16, (9, 15)
+_SET_LEASE = 1024  # fcntl(2): it delays whoever opens the file, also on the host
 _TYPE_BITS, _CHARACTER, _BLOCK = 0xF000, 0x2000, 0x6000  # <sys/stat.h>
 
 Comparison = tuple[int, int, int]
@@ -142,6 +147,11 @@ def _rules(kind: Kind) -> Iterator[Rule]:
         yield name, refused, ((mode, _TYPE_BITS, _BLOCK),)
         for mask, value in ioctls.complement(_NODES, 32):
             yield name, refused, ((mode, _TYPE_BITS, _CHARACTER), (mode + 1, mask, value))
+    for family in _OTHER_FAMILIES:
+        yield "socket", _ERRNO | errno.EAFNOSUPPORT, ((0, _ALL, family),)
+    for protocol in _NETLINK_OF_THE_HOST:
+        yield "socket", _ERRNO | errno.EAFNOSUPPORT, ((0, _ALL, _NETLINK), (2, _ALL, protocol))
+    yield "fcntl", refused, ((1, _ALL, _SET_LEASE),)
     if kind == "packages":
         for name in _FLUSHING:
             yield name, _ERRNO, ()

@@ -52,9 +52,11 @@ _TEXTS = {
 }
 # The host's keys, memory, symbols, devices and drivers; who has none of a name has nothing there.
 _EMPTY = (
-    "cgroups", "config.gz", "crypto", "diskstats", "interrupts", "iomem", "ioports", "kallsyms",
-    "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "modules",
-    "sched_debug", "slabinfo", "sysrq-trigger", "timer_list", "vmallocinfo",
+    "buddyinfo", "cgroups", "config.gz", "consoles", "crypto", "diskstats", "interrupts", "iomem",
+    "ioports", "kallsyms",
+    "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "misc",
+    "modules", "pagetypeinfo", "sched_debug", "slabinfo", "softirqs", "sysrq-trigger",
+    "timer_list", "vmallocinfo", "vmstat", "zoneinfo",
 )
 _EMPTY_FOLDERS = ("acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "irq", "pressure",
                   "scsi", "tty")

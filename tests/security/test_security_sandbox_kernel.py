@@ -168,3 +168,32 @@ def test_a_node_in_the_tree_can_not_be_opened(tmp_path: Path) -> None:
         " echo x > $n && echo wrote $n; done; umount /; mount -o remount,dev / && echo remounted;"
         "head -c 1 /root/zero >/dev/null && echo read")], check=False)
     assert said.stdout == ""
+
+
+SOCKETS = """
+import errno, fcntl, socket
+for family, kind, protocol in ((40, 1, 0), (38, 5, 0), (16, 3, 9), (16, 3, 15)):
+    try:
+        socket.socket(family, kind, protocol)
+        print("opened", family, protocol)
+    except OSError as error:
+        if error.errno != errno.EAFNOSUPPORT:
+            print(family, protocol, error)
+try:
+    fcntl.fcntl(open("/usr/bin/env"), fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    print("leased")
+except PermissionError:
+    pass
+for name in ("vmstat", "zoneinfo", "softirqs", "misc"):
+    with open(f"/proc/{name}") as stream:
+        if stream.read():
+            print(name)
+socket.socket(16, 3, 0).close()  # routes, of a namespace of its own
+socket.socket(1, 1, 0).close()
+print("done")
+"""
+
+
+def test_no_socket_leads_to_the_host_and_no_lease_holds_it_up(tmp_path: Path) -> None:
+    sandbox = small_tree(tmp_path)
+    assert sandbox.run(["/usr/bin/python3", "-c", SOCKETS]).stdout == "done\n"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from builder.choosing import resolve
+from builder.kickstart.read import read
 from builder.root.packages import install
 from builder.store import Store
 from host.errors import HostError, InputError
@@ -119,3 +121,15 @@ def test_a_scriptlet_changes_nothing_that_later_builds_go_by(
     installed(repository, store, "kernel")
     after = {path: path.stat().st_mtime_ns for path in store.metadata.rglob("*")}
     assert {path for path in before if path.suffix.startswith(".solv")} <= set(after)
+
+
+@pytest.mark.parametrize("names", ["%(touch${IFS}/said)", "en_US,%{lua:print(1)}", "de/../x"])
+def test_a_macro_among_the_languages_is_never_expanded(
+    repository: SmallRepository, store: Store, names: str,
+) -> None:
+    path = store.root.parent / "test.ks"
+    request = small_repository.request(repository, store, "alpha")
+    path.write_text(f"%packages --nocore --inst-langs={names}\nalpha\n%end\n")
+    with pytest.raises(InputError, match="is no language") as caught:
+        resolve(replace(request, kickstart=read(path, "RHEL10")), store)
+    assert caught.value.where == f"{path}:1"

@@ -234,6 +234,23 @@ def test_a_wrong_line_is_told_without_its_secrets(tmp_path: Path, line: str) -> 
         assert SECRET not in str(error)
 
 
+@pytest.mark.parametrize("line", [
+    "ADMIN_PASS=x", "password\t= x", "PW=x", "psk=x", "PrivateKey = x", "htpasswd -bc f u x",
+    "curl -u u:x h", "sshpass -p x ssh h", "mysql -px", "echo x | passwd root",
+    "echo x | cryptsetup luksAddKey /dev/x", "ipa-client-install -w x", "echo ghp_abc123",
+    "echo AKIAABC", "sed -i 's|!!|$6$a$b|' /etc/shadow", "curl -H 'Authorization: Bearer x' h",
+])
+def test_what_a_script_may_hold_is_digested_with_the_key(tmp_path: Path, line: str) -> None:
+    kickstart = kickstart_of(tmp_path, f"%post\n{line}\n%end\n")
+    assert digest_of_scripts(kickstart.scripts, b"a" * 32).startswith("hmac-")
+
+
+def test_so_are_the_installer_s_arguments() -> None:
+    inputs = pre.Inputs(epoch=1, scripts=(), disk_size_bytes=1,
+                        arguments=f"inst.ks=https://u:{SECRET}@h/ks")
+    assert digests(inputs, b"a" * 32)["arguments"].startswith("hmac-")
+
+
 @pytest.mark.parametrize("text", [
     f"%post\necho root:{SECRET} | chpasswd\n%end\n",
     f"%post\nexport AWS_SECRET_ACCESS_KEY={SECRET}\n%end\n",
