@@ -73,7 +73,7 @@ def replace(disk: Path, place: str, content: Path) -> None:
 def _mount(g: GuestFS) -> str:
     """Mount the image read-only, and return its root's device."""
     real = g.debug("sh", [f"udevadm settle; readlink -f /dev/disk/guestfs/{_LABEL}"]).strip()
-    return mount(g, filesystems(g, real, "/dev/sda", None))["/"].device
+    return mount(g, filesystems(g, real, "/dev/sda", None)).at["/"].device
 
 
 def unpack(kernel: Path, vmlinux: Path) -> None:
