@@ -81,7 +81,7 @@ STEPS: dict[str, Step] = {
     "mount points": lambda tree, _: check_mountpoints(
         tree.root, ["/", "/boot", "/boot/efi", "/var/log", "/tmp"]),
     "ext": lambda tree, _: entries(tree.root),
-    "fat": lambda tree, _: check_fat(tree.root / "boot"),
+    "fat": lambda tree, _: check_fat(tree.root),
     "boot sector": lambda tree, _: tree_patches(table.layout(), tree.root, bootloader.BIOS_FILES),
     "size of a tar": lambda tree, _: tar_tree._size_bytes(tree.root),
     "copy": lambda tree, results: copy_tree(tree.files, results / "copy"),
