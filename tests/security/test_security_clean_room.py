@@ -43,9 +43,14 @@ print(json.dumps({
 """
 
 
+def _hearing() -> None:
+    """Hear SIGHUP, even where these tests were started by nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def facts(
     tmp_path: Path, *, env: Mapping[str, str] | None = None,
-    before: Callable[[], object] = lambda: None, prefix: list[str] | None = None,
+    before: Callable[[], object] = _hearing, prefix: list[str] | None = None,
     close_fds: bool = True, **more: Any,
 ) -> dict[str, Any]:
     """Return what such a process finds when it was started as told."""
