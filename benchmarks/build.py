@@ -29,13 +29,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
-from builder.options import Options
+from builder.booting import initramfs
+from builder.packages.install import rpm_files
 from builder.planner import Plan, make
-from builder.root import initramfs
-from builder.root.packages import rpm_files
+from builder.request import Request
+from builder.sandbox.sandbox import Sandbox
 from builder.steps.views import layers as layers_of
 from builder.store import Store
-from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from host import clean_room
 from host.mounts import overlay, private_mounts, read_only_overlay
@@ -109,7 +109,7 @@ def floor(store_folder: Path, folder: Path, release: str) -> dict[str, float]:
     """Time the bare tools on the very packages and tree of the build just made."""
     store = Store(store_folder, 1 << 60)
     image = catalogue.image(IMAGE)
-    plan = make(Options(
+    plan = make(Request(
         image=image, kickstart=catalogue.kickstart_of(image), release=catalogue.release(release),
         arch=os.uname().machine, formats=image.formats,
         rehearsal=rehearsal.path(release),

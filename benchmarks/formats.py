@@ -31,12 +31,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
 from builder.artefact import DISK, TREE, About, Format
+from builder.formats.archives import squashfs
 from builder.formats.registry import FORMATS, get
-from builder.formats.tools import squashfs
-from builder.options import Options
+from builder.packages.comps import comps_files
+from builder.packages.install import rpm_files
 from builder.planner import Plan, make
-from builder.root.comps import comps_files
-from builder.root.packages import rpm_files
+from builder.request import Request
 from builder.steps.contract import IMAGE as IMAGE_FILE
 from builder.steps.views import layers as layers_of
 from builder.store import Store
@@ -184,7 +184,7 @@ def built(folder: Path, release: str) -> Iterator[Input]:
 def plan_of(release: str, store: Store) -> Plan:
     """Return the plan of the build just made."""
     image = catalogue.image(IMAGE)
-    return make(Options(
+    return make(Request(
         image=image, kickstart=catalogue.kickstart_of(image), release=catalogue.release(release),
         arch=os.uname().machine, formats=["raw"], rehearsal=rehearsal.path(release),
     ), store)

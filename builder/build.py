@@ -68,7 +68,7 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
     folder = out / record.name
     try:
         with staged_directory(folder) as staging:
-            for name in plan.options.wanted_formats:
+            for name in plan.request.wanted_formats:
                 for path, _ in execution.files(plan, name):
                     link_or_copy(path, staging / f"{record.name}.{path.name}", _PUBLIC)
             for file, text in texts.items():
@@ -82,7 +82,7 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
 def _check_secrets(plans: Sequence[Plan]) -> None:
     """Raise InputError when an artefact would carry a plain secret that nobody allowed."""
     for plan in plans:
-        if plan.exposed and not plan.options.allow_secrets:
+        if plan.exposed and not plan.request.allow_secrets:
             where, what = plan.exposed[0]
             more = len(plan.exposed) - 1
             raise InputError(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from builder.graph import Action, make_now
 from builder.identity import digest_of
-from builder.root.choice import Choice
-from builder.root.request import Request
+from builder.packages.choice import Choice
+from builder.packages.selection import Selection
 from builder.steps import registry, resolution
 from builder.store import Store
 from builder.store_key import store_key
@@ -29,7 +29,7 @@ class Resolution:
     absent: list[tuple[str, str]]
 
 
-def resolve(request: Request, store: Store) -> Resolution:
+def resolve(selection: Selection, store: Store) -> Resolution:
     """Return the packages that the kickstart's wish comes to, dependencies included.
 
     The answer is kept: it is asked anew only when the wish or a repository changes.
@@ -37,7 +37,7 @@ def resolve(request: Request, store: Store) -> Resolution:
     and for a wish that can't be met; RemoteError when metadata can't be had or is not signed
     right.
     """
-    action = Action(registry.get(resolution.name), resolution.inputs_of(request),
+    action = Action(registry.get(resolution.name), resolution.inputs_of(selection),
                     store_key(store.root))
     answer = resolution.result(make_now(action, store).data)
     choices = [
@@ -45,25 +45,25 @@ def resolve(request: Request, store: Store) -> Resolution:
                row["location"], row["build_time"])
         for row in answer["packages"]
     ]
-    asked = list(zip(request.requirements, answer["required"], strict=True))
+    asked = list(zip(selection.requirements, answer["required"], strict=True))
     return Resolution(
         choices, [(name, one.reason) for one, name in asked if name],
-        [(one.where or str(request.kickstart.path),
+        [(one.where or str(selection.kickstart.path),
           f"no repository has {' or '.join(one.names)}, added elsewhere because of this: "
           f"{one.reason}") for one, name in asked if not name])
 
 
-def resolve_on_top(request: Request, choices: Sequence[Choice], store: Store) -> list[Choice]:
+def resolve_on_top(selection: Selection, choices: Sequence[Choice], store: Store) -> list[Choice]:
     """Return what a target's packages come to beyond `choices`, in dnf's order.
 
-    request: of packages_on_top.request_on_top(). The answer is kept, as that of resolve().
+    selection: of packages_on_top.selection_on_top(). The answer is kept, as that of resolve().
     Raises what that raises: InputError for a package that no repository has or that %packages
     excludes, RemoteError for repositories.
     """
     there = {choice.location for choice in choices}
-    return [choice for choice in resolve(request, store).choices if choice.location not in there]
+    return [choice for choice in resolve(selection, store).choices if choice.location not in there]
 
 
-def seed(request: Request) -> str:
+def seed(selection: Selection) -> str:
     """Return what every UUID of the image's disk derives from: the wish, and where it is met."""
-    return digest_of(resolution.inputs_of(request).as_json())
+    return digest_of(resolution.inputs_of(selection).as_json())

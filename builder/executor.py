@@ -9,9 +9,9 @@ from pathlib import Path
 
 from builder.graph import Action
 from builder.planner import Plan
-from builder.root.pre import ROOT
-from builder.root.scripts import Setting, has_run_onerror, run_after_failure
 from builder.schedule import Task, execute
+from builder.scripting.pre import ROOT
+from builder.scripting.scripts import Setting, has_run_onerror, run_after_failure
 from builder.steps import notes
 from builder.steps.contract import Place
 from builder.steps.conversion import Conversion, files_of
@@ -134,13 +134,13 @@ class Execution:
         with self.store.staging() as scratch:
             run_after_failure(Setting(
                 (), found, plan.layout, self.results[_key(pre)].data / ROOT if pre else None,
-                plan.options.image.installer_arguments, scratch, scratch, progress,
-                plan.options.image.bounds))
+                plan.request.image.installer_arguments, scratch, scratch, progress,
+                plan.request.image.bounds))
 
     def _shown(self, plan: Plan, action: Action) -> str:
         """Return the name that a person sees: with several images, it says for which it is."""
         return (action.name if len(self.plans) == 1
-                else f"{plan.options.flavour} {action.name}")
+                else f"{plan.request.flavour} {action.name}")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from builder.kickstart.hazards import HAZARDS
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import Command, Kickstart, read, read_pre, survey
 from builder.kickstart.secret_words import masked_words
+from builder.packages.requirements import requirements
 from builder.planner import run_pre
-from builder.root.requirements import requirements
 from builder.steps import pre
 from builder.store import Store
 from host.errors import InputError

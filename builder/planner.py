@@ -10,20 +10,20 @@ from builder.artefact import About
 from builder.choosing import resolve, resolve_on_top, seed
 from builder.disk.engines.registry import choose
 from builder.formats import registry as formats
-from builder.formats.tools.flat_kickstart import flat
+from builder.formats.media.flat_kickstart import flat
 from builder.graph import Action, graph, make_now
 from builder.identity import digest_of
 from builder.kickstart import registry as commands
 from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import Kickstart, read, read_pre
 from builder.kickstart.secret_words import plain_secrets, shown_name
-from builder.options import Options
-from builder.root.choice import Choice
-from builder.root.origins import origins
-from builder.root.packages_on_top import request_on_top
-from builder.root.repositories import snapshots, trusted_key
-from builder.root.request import Request
-from builder.root.requirements import requirements
+from builder.packages.choice import Choice
+from builder.packages.on_top import selection_on_top
+from builder.packages.origins import origins
+from builder.packages.repositories import snapshots, trusted_key
+from builder.packages.requirements import requirements
+from builder.packages.selection import Selection
+from builder.request import Request
 from builder.steps import pre, registry
 from builder.steps.facts import Facts
 from builder.steps.programs import version_of
@@ -75,11 +75,11 @@ class Plan(Facts):
     @property
     def wanted(self) -> list[Action]:
         """What a build must come to: the artefacts, what they start from, and the checks."""
-        names = (self.base.name, *self.options.wanted_formats, "drivers")
+        names = (self.base.name, *self.request.wanted_formats, "drivers")
         return [self.steps[name] for name in names if name in self.steps]
 
 
-def make(options: Options, store: Store) -> Plan:
+def make(request: Request, store: Store) -> Plan:
     """Read and check everything that a build depends on, and name its steps.
 
     The kickstart is read twice, as Anaconda does: for its %pre scripts, which run at once (or
@@ -87,44 +87,44 @@ def make(options: Options, store: Store) -> Plan:
     Raises InputError for whatever is wrong in kickstart, YAML or options, RemoteError when the
     repositories can't be asked, HostError when this host can't run the chosen engine.
     """
-    options.check()
-    release, arch = options.release, options.arch
+    request.check()
+    release, arch = request.release, request.arch
     if arch not in release.architectures:
         raise InputError(f"{release.name} has no {arch}",
                          remedy=f"it has: {', '.join(release.architectures)}")
     if arch != os.uname().machine:
         raise HostError(f"an image for {arch} needs a host of that architecture",
                         why=f"this one is {os.uname().machine}", remedy="build it there")
-    variables = _variables(options)
-    of_pre = _of_pre(options)
+    variables = _variables(request)
+    of_pre = _of_pre(request)
     before = run_pre(of_pre, store) if of_pre else None
-    kickstart = read(options.kickstart, release.dialect, before.root if before else None,
-                     options.include_paths)
+    kickstart = read(request.kickstart, release.dialect, before.root if before else None,
+                     request.include_paths)
     commands.check(kickstart)
     origin = origins(kickstart, release, arch, variables)
     key = trusted_key(release, variables, store.root / "keys")
-    request = Request(kickstart, release, arch, snapshots(origin.sources), key,
+    selection = Selection(kickstart, release, arch, snapshots(origin.sources), key,
                       files=origin.files)
-    layout = layout_of(kickstart, options.image.disk_size_bytes or _NOMINAL_DISK_BYTES, release,
-                       seed=seed(request), existing=before.table if before else None, arch=arch,
-                       is_needed=options.has_disk)
-    booted = layout if options.has_disk else without_partitions(layout)
-    request = replace(request, requirements=requirements(kickstart, booted, arch))
-    resolved = resolve(request, store)
+    layout = layout_of(kickstart, request.image.disk_size_bytes or _NOMINAL_DISK_BYTES, release,
+                       seed=seed(selection), existing=before.table if before else None, arch=arch,
+                       is_needed=request.has_disk)
+    booted = layout if request.has_disk else without_partitions(layout)
+    selection = replace(selection, requirements=requirements(kickstart, booted, arch))
+    resolved = resolve(selection, store)
     choices = resolved.choices
     epoch = _source_date(choices)
-    engine, reason = (choose(options.engine, layout) if options.has_disk
+    engine, reason = (choose(request.engine, layout) if request.has_disk
                       else (None, "a container has none"))
-    image = options.image
-    more = _more(options, request, choices)
+    image = request.image
+    more = _more(request, selection, choices)
     facts = Facts(
-        options=options, kickstart=kickstart, request=request, choices=choices, epoch=epoch,
-        layout=layout, engine=engine, about=_about(options, kickstart, epoch),
+        request=request, kickstart=kickstart, selection=selection, choices=choices, epoch=epoch,
+        layout=layout, engine=engine, about=_about(request, kickstart, epoch),
         rules=load_spec(image.spec).sealed(arch=arch, image_format="raw", shape=image.shape),
         pre=of_pre,
         more=more, extra=resolve_on_top(more, choices, store) if more else [],
     )
-    steps = graph(facts, options.wanted_formats, store_key(store.root))
+    steps = graph(facts, request.wanted_formats, store_key(store.root))
     exposed = _exposed(kickstart, steps)
     return Plan(
         **vars(facts), label=f"{image.name} {release.name} {arch}", engine_reason=reason,
@@ -137,19 +137,19 @@ def make(options: Options, store: Store) -> Plan:
     )
 
 
-def _more(options: Options, request: Request, choices: Sequence[Choice]) -> Request | None:
-    if not options.layer.packages:
+def _more(request: Request, selection: Selection, choices: Sequence[Choice]) -> Selection | None:
+    if not request.layer.packages:
         return None
-    where = str(catalogue.target_file(options.targets[0].name))
-    return request_on_top(request, choices, options.layer.packages, where)
+    where = str(catalogue.target_file(request.targets[0].name))
+    return selection_on_top(selection, choices, request.layer.packages, where)
 
 
-def _about(options: Options, kickstart: Kickstart, epoch: int) -> About:
-    image, release = options.image, options.release
+def _about(request: Request, kickstart: Kickstart, epoch: int) -> About:
+    image, release = request.image, request.release
     return About(
-        title=f"{release.title.removesuffix(' (rehearsal)')} {options.flavour}",
-        image=image.name, flavour=options.flavour, distribution=release.distribution,
-        version=release.version, arch=options.arch, epoch=epoch,
+        title=f"{release.title.removesuffix(' (rehearsal)')} {request.flavour}",
+        image=image.name, flavour=request.flavour, distribution=release.distribution,
+        version=release.version, arch=request.arch, epoch=epoch,
         disk_size_bytes=image.disk_size_bytes,
         kickstart={kickstart.path.name: flat(kickstart.sources, kickstart.parts)},
     )
@@ -175,12 +175,12 @@ def _code(steps: Mapping[str, Action]) -> str:
                       for name, action in steps.items()})[:12]
 
 
-def _of_pre(options: Options) -> pre.Inputs | None:
+def _of_pre(request: Request) -> pre.Inputs | None:
     """Return what the %pre scripts run with, None when there are none."""
-    scripts = read_pre(options.kickstart, options.release.dialect, options.include_paths)
+    scripts = read_pre(request.kickstart, request.release.dialect, request.include_paths)
     if not scripts:
         return None
-    image = options.image
+    image = request.image
     return pre.Inputs(epoch=1, scripts=tuple(scripts), arguments=image.installer_arguments,
                       disk_size_bytes=image.disk_size_bytes or _NOMINAL_DISK_BYTES,
                       bounds=image.bounds)
@@ -213,13 +213,13 @@ def _changed(action: Action, store: Store, label: str) -> list[str]:
                   if now.get(name) != before.inputs.get(name))
 
 
-def _variables(options: Options) -> Mapping[str, str]:
-    if options.release.rehearsal and options.rehearsal is None:
+def _variables(request: Request) -> Mapping[str, str]:
+    if request.release.rehearsal and request.rehearsal is None:
         raise HostError(
-            f"the rehearsal distribution {options.release.name} is not there",
-            remedy=f"run `ccis rehearsal create {options.release.name}`",
+            f"the rehearsal distribution {request.release.name} is not there",
+            remedy=f"run `ccis rehearsal create {request.release.name}`",
         )
-    return {"arch": options.arch, "rehearsal": str(options.rehearsal)}
+    return {"arch": request.arch, "rehearsal": str(request.rehearsal)}
 
 
 def _source_date(choices: Sequence[Choice]) -> int:

@@ -12,8 +12,8 @@ from builder.executor import Execution
 from builder.formats import registry as formats
 from builder.graph import Action
 from builder.kickstart.secret_words import redacted
+from builder.packages import installed
 from builder.planner import Plan
-from builder.root import installed
 from host.errors import InputError
 from host.urls import shown
 from images import catalogue
@@ -33,24 +33,24 @@ DOCUMENT = "document"
 
 def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
     """Return the record of a plan whose steps have been carried out."""
-    options, about = plan.options, plan.about
-    image, release = options.image, options.release
-    name = f"{release.distribution}-{options.flavour}-{release.version}-{build_id}.{options.arch}"
-    artefacts = [each for wish in options.wanted_formats
+    request, about = plan.request, plan.about
+    image, release = request.image, request.release
+    name = f"{release.distribution}-{request.flavour}-{release.version}-{build_id}.{request.arch}"
+    artefacts = [each for wish in request.wanted_formats
                  for each in _artefacts(plan, execution, wish, name)]
     base = execution.results[plan.base.name, plan.base.digest]
     return BuildRecord(
-        name=name, image=image.name, flavour=options.flavour, release=release.name,
-        distribution=release.distribution, version=release.version, arch=options.arch,
+        name=name, image=image.name, flavour=request.flavour, release=release.name,
+        distribution=release.distribution, version=release.version, arch=request.arch,
         build_id=build_id, public_path=release.public_path, spec=image.spec,
         engine=plan.engine.name if plan.engine else None, engine_reason=plan.engine_reason,
-        kickstart=options.kickstart.name,
+        kickstart=request.kickstart.name,
         kickstart_sha256=kickstart_sha256(plan, name),
         digest=plan.digest, source_date_epoch=plan.epoch,
         repositories=repositories(plan),
         packages=installed.packages(base.data, plan.packages),
         artefacts=artefacts,
-        targets=[_target(target, artefacts, name, about) for target in options.targets],
+        targets=[_target(target, artefacts, name, about) for target in request.targets],
         steps=[_step(step, plan, execution) for step in plan.steps.values()],
         tools=plan.tools,
     )
@@ -72,7 +72,7 @@ def kickstart_sha256(plan: Plan, name: str) -> str:
 def repositories(plan: Plan) -> list[RepositoryRecord]:
     """Return the repositories as they were when the packages were chosen."""
     return [RepositoryRecord(id=each.id, url=shown(each.urls[0]), repomd_sha256=each.repomd_sha256)
-            for each in plan.request.snapshots]
+            for each in plan.selection.snapshots]
 
 
 def with_documents(record: BuildRecord, texts: dict[str, str]) -> BuildRecord:
@@ -94,7 +94,7 @@ def documents(plan: Plan, record: BuildRecord) -> dict[str, str]:
     for artefact in record.artefacts:
         files.setdefault(artefact.format, artefact.file)
     texts = {}
-    for target, noted in zip(plan.options.targets, record.targets, strict=True):
+    for target, noted in zip(plan.request.targets, record.targets, strict=True):
         for ending, template in target.documents.items():
             try:
                 texts[f"{record.name}.{ending}"] = environment.from_string(template).render(
@@ -154,7 +154,7 @@ def _words(about: About) -> dict[str, str]:
 def _step(step: Action, plan: Plan, execution: Execution) -> StepRecord:
     cost = execution.costs.get((step.name, step.digest))
     others = [
-        other.options.flavour for other in execution.plans
+        other.request.flavour for other in execution.plans
         if other is not plan and step.name in other.steps
         and other.steps[step.name].digest == step.digest
     ]

@@ -12,9 +12,9 @@ from builder import planner
 from builder.artefact import DISK
 from builder.build import build
 from builder.formats import registry as formats
-from builder.options import Options
 from builder.planner import Plan
 from builder.provenance import kickstart_sha256, repositories
+from builder.request import Request
 from builder.store import Store
 from host.errors import InputError
 from host.progress import Progress
@@ -41,18 +41,18 @@ class Rebuilt:
 
 
 def rebuild(
-    record: BuildRecord, options: Options, scratch: Path, out: Path, progress: Progress,
+    record: BuildRecord, request: Request, scratch: Path, out: Path, progress: Progress,
 ) -> Rebuilt:
     """Build what a record tells of once more, in an empty store.
 
-    options: what the build was asked for, as the command line of today understands it.
+    request: what the build was asked for, as the command line of today understands it.
     scratch: an empty folder, for the store. out: where the build's folder appears.
     Raises InputError when kickstart, repositories or packages are no longer those of the record;
     the errors of a build else.
     """
     store = Store(scratch / "store", _UNLIMITED_BYTES)
     with _source_date(record.source_date_epoch):
-        planned = planner.make(options, store)
+        planned = planner.make(request, store)
         _check_inputs(record, planned)
         reason = _inexact(planned)
         (built,) = build([planned], store, out, record.build_id, progress)
@@ -82,18 +82,18 @@ def _source_date(epoch: int) -> Iterator[None]:
 
 def _check_inputs(record: BuildRecord, planned: Plan) -> None:
     """Raise InputError for the first input that is not the record's."""
-    options = planned.options
-    if options.image.name != record.image or options.flavour != record.flavour:
+    request = planned.request
+    if request.image.name != record.image or request.flavour != record.flavour:
         raise InputError(
             f"the image was {record.image} ({record.flavour}), this would be another",
-            where=str(options.kickstart), why=f"{options.image.name} ({options.flavour})",
+            where=str(request.kickstart), why=f"{request.image.name} ({request.flavour})",
             remedy=f"an image of a kickstart alone is named after it: {record.kickstart}",
         )
     now_sha256 = kickstart_sha256(planned, record.name)
     if now_sha256 != record.kickstart_sha256:
         raise InputError(
             "the kickstart is not the one that the image was built from",
-            where=str(planned.options.kickstart),
+            where=str(planned.request.kickstart),
             why=f"the record has {record.kickstart_sha256[:12]}…, the file is "
                 f"{now_sha256[:12]}…",
             remedy="give the one of that time: --kickstart FILE",

@@ -1,4 +1,4 @@
-"""What `build` and `plan` have in common: from the words of the command line to build options."""
+"""What `build` and `plan` have in common: from the words of the command line to requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from host.errors import InputError
 from host.progress import Progress
 
 if TYPE_CHECKING:
-    from builder.options import Options
+    from builder.request import Request
     from images.image import Image
     from images.release import Release
     from images.target import Target
@@ -57,7 +57,7 @@ def options_of(
     formats: list[str] | None, engine: str, progress: Progress,
     targets: list[str] | None = None, include_paths: list[Path] | None = None, *,
     allow_secrets: bool = False,
-) -> list[Options]:
+) -> list[Request]:
     """Return what is to be built; a rehearsal release is made first if it is not there.
 
     A kickstart beside one image takes the place of that image's own; alone it is an image.
@@ -67,7 +67,7 @@ def options_of(
     images.
     """
     from builder.formats import registry as known_formats
-    from builder.options import Options, check_taken
+    from builder.request import Request, check_taken
     from images import catalogue
 
     wanted_formats, wanted = _words(formats), _words(targets)
@@ -94,7 +94,7 @@ def options_of(
         chosen = _images_for(wishes)
     rehearsal = _rehearsal(release, progress)
     return [
-        Options(image=image, kickstart=kickstart or catalogue.kickstart_of(image),
+        Request(image=image, kickstart=kickstart or catalogue.kickstart_of(image),
                 release=release, arch=arch, engine=engine, targets=tuple(group),
                 formats=tuple(wanted_formats or (() if wishes else image.formats)),
                 rehearsal=rehearsal, include_paths=folders_of(include_paths),

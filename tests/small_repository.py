@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from builder.kickstart.read import read
-from builder.root.repositories import Source, snapshots, trusted_key
-from builder.root.request import Request
+from builder.packages.repositories import Source, snapshots, trusted_key
+from builder.packages.selection import Selection
 from builder.store import Store
 from images.release import Release, Repository, SigningKey
 
@@ -100,7 +100,7 @@ class SmallRepository:
         subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "all"], check=False)
 
 
-def request(repository: SmallRepository, store: Store, package: str) -> Request:
+def selection(repository: SmallRepository, store: Store, package: str) -> Selection:
     """Return what dnf is asked for by a kickstart that wants one package of the repository."""
     path = store.root.parent / "test.ks"
     path.write_text(f"%packages --nocore\n{package}\n%end\n")
@@ -111,7 +111,7 @@ def request(repository: SmallRepository, store: Store, package: str) -> Request:
         key=SigningKey(url=f"file://{repository.key}", fingerprint=repository.fingerprint),
         repositories=[Repository(id="small", mirrors=[repository.url])],
     )
-    return Request(read(path, "RHEL10"), release, "x86_64",
+    return Selection(read(path, "RHEL10"), release, "x86_64",
                    snapshots([Source("small", (repository.url,))]),
                    trusted_key(release, {}, store.root / "keys"))
 

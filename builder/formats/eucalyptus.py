@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from builder.artefact import DISK, About
-from builder.formats.tools import archive, eucarc, gzip_member
-from builder.formats.tools.archive import Piece
-from builder.formats.tools.bundle import Contents, Part, manifest
+from builder.formats.archives import archive
+from builder.formats.archives.archive import Piece
+from builder.formats.bundles import eucarc
+from builder.formats.bundles.bundle import Contents, Part, manifest
+from builder.formats.streams import gzip_member
 from host.progress import Progress
 
 name = "eucalyptus"

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools import gnu_sparse, gzip_member
-from builder.formats.tools.blocks import MIB, Disk, blocks, content, opened, runs
-from builder.formats.tools.parallel import ordered
+from builder.formats.archives import gnu_sparse
+from builder.formats.disk_files.blocks import MIB, Disk, blocks, content, opened, runs
+from builder.formats.streams import gzip_member
+from builder.formats.streams.parallel import ordered
 from host.errors import InputError
 from host.progress import Progress
 

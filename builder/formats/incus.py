@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
-from builder.formats.tools import incus_files, members, squashfs, tar_tree
+from builder.formats.archives import members, squashfs, tar_tree
+from builder.formats.containers import incus_files
 from host.progress import Progress
 
 name = "incus"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
-from builder.formats.tools import incus_files, members, tar_tree
-from builder.formats.tools.compressors import XZ
+from builder.formats.archives import members, tar_tree
+from builder.formats.containers import incus_files
+from builder.formats.streams.compressors import XZ
 from host.progress import Progress
 
 name = "incus-unified"

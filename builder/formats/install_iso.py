@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builder.artefact import CONTENT, NAMING, TREE, About
-from builder.formats.tools import (
+from builder.formats.machines import tree_kernel
+from builder.formats.media import (
     comps,
     fat,
     flat_kickstart,
@@ -27,9 +28,8 @@ from builder.formats.tools import (
     iso,
     iso_loader,
     repository,
-    tree_kernel,
 )
-from builder.formats.tools.tree_files import copies, plain_names
+from builder.tree.copies import copies, plain_names
 from host.beneath.root import Root
 from host.errors import InputError
 from host.progress import Progress

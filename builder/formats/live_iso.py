@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
-from builder.formats.tools import fat, iso, iso_loader, squashfs, tree_kernel
-from builder.formats.tools.tree_files import text
+from builder.formats.archives import squashfs
+from builder.formats.machines import tree_kernel
+from builder.formats.media import fat, iso, iso_loader
+from builder.tree.copies import text
 from host.beneath.root import Root
 from host.errors import InputError
 from host.progress import Progress

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import NAMING, About
-from builder.formats.tools import lxc_files, members
+from builder.formats.archives import members
+from builder.formats.containers import lxc_files
 from host.files import link_or_copy
 from host.progress import Progress
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
-from builder.formats.tools import lxc_files, members, tar_tree
+from builder.formats.archives import members, tar_tree
+from builder.formats.containers import lxc_files
 from host.progress import Progress
 
 name = "lxc-directory"

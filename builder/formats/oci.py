@@ -10,8 +10,9 @@ import hashlib
 from pathlib import Path
 
 from builder.artefact import NAMING, TREE, About
-from builder.formats.tools import oci_archive, oci_documents, tar_tree
-from builder.formats.tools.compressors import GZIP
+from builder.formats.archives import tar_tree
+from builder.formats.containers import oci_archive, oci_documents
+from builder.formats.streams.compressors import GZIP
 from host.beneath.root import Root
 from host.progress import Progress
 

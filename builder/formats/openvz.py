@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import TREE, About
-from builder.formats.tools import tar_tree
-from builder.formats.tools.compressors import GZIP
+from builder.formats.archives import tar_tree
+from builder.formats.streams.compressors import GZIP
 from host.progress import Progress
 
 name = "openvz"

@@ -6,8 +6,9 @@ import hashlib
 from pathlib import Path
 
 from builder.artefact import About
-from builder.formats.tools import archive, ovf
-from builder.formats.tools.machine import require_x86_64
+from builder.formats.archives import archive
+from builder.formats.machines import ovf
+from builder.formats.machines.machine import require_x86_64
 from host.progress import Progress
 
 name = "ova"

@@ -7,7 +7,7 @@ from pathlib import Path
 import zstandard
 
 from builder.artefact import DISK, About
-from builder.formats.tools import qcow2_file
+from builder.formats.disk_files import qcow2_file
 from host.progress import Progress
 
 name = "qcow2"

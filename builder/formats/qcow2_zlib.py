@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools import qcow2_file
+from builder.formats.disk_files import qcow2_file
 from host.progress import Progress
 
 name = "qcow2-zlib"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools import gzip_member
-from builder.formats.tools.blocks import Disk, content, opened, spans
-from builder.formats.tools.parallel import ordered
+from builder.formats.disk_files.blocks import Disk, content, opened, spans
+from builder.formats.streams import gzip_member
+from builder.formats.streams.parallel import ordered
 from host.progress import Progress
 
 name = "raw-gz"

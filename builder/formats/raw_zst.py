@@ -8,8 +8,8 @@ from pathlib import Path
 import zstandard
 
 from builder.artefact import DISK, About
-from builder.formats.tools.blocks import MIB, Disk, content, opened, spans
-from builder.formats.tools.parallel import ordered
+from builder.formats.disk_files.blocks import MIB, Disk, content, opened, spans
+from builder.formats.streams.parallel import ordered
 from host.progress import Progress
 
 name = "raw-zst"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import TREE, About
-from builder.formats.tools import tar_tree
-from builder.formats.tools.compressors import XZ
+from builder.formats.archives import tar_tree
+from builder.formats.streams.compressors import XZ
 from host.progress import Progress
 
 name = "tar-xz"

@@ -6,8 +6,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from builder.artefact import About
-from builder.formats.tools import gzip_member, vagrant
-from builder.formats.tools.machine import CPUS, MEMORY_MIB, require_x86_64
+from builder.formats.machines import vagrant
+from builder.formats.machines.machine import CPUS, MEMORY_MIB, require_x86_64
+from builder.formats.streams import gzip_member
 from host.progress import Progress
 
 name = "vagrant-hyperv"

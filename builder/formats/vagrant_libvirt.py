@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import About
-from builder.formats.tools import vagrant
+from builder.formats.machines import vagrant
 from host.progress import Progress
 
 name = "vagrant-libvirt"

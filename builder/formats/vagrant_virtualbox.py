@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import About
-from builder.formats.tools import ovf, vagrant
-from builder.formats.tools.machine import require_x86_64
+from builder.formats.machines import ovf, vagrant
+from builder.formats.machines.machine import require_x86_64
 from host.progress import Progress
 
 name = "vagrant-virtualbox"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import About
-from builder.formats.tools import gzip_member, vagrant
-from builder.formats.tools.machine import CPUS, MEMORY_MIB, require_x86_64
+from builder.formats.machines import vagrant
+from builder.formats.machines.machine import CPUS, MEMORY_MIB, require_x86_64
+from builder.formats.streams import gzip_member
 from host.progress import Progress
 
 name = "vagrant-vmware"

@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools.blocks import MIB, blocks, opened, put, write_all
-from builder.formats.tools.identity import Identity
+from builder.formats.disk_files.blocks import MIB, blocks, opened, put, write_all
+from builder.formats.disk_files.identity import Identity
 from host.progress import Progress
 
 name = "vdi"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools import vhd as layout
-from builder.formats.tools.blocks import MIB, blocks, opened, put, write_all
-from builder.formats.tools.identity import Identity
+from builder.formats.disk_files import vhd as layout
+from builder.formats.disk_files.blocks import MIB, blocks, opened, put, write_all
+from builder.formats.disk_files.identity import Identity
 from host.progress import Progress
 
 name = "vhd"

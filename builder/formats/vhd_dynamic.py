@@ -6,9 +6,9 @@ import struct
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools import vhd as layout
-from builder.formats.tools.blocks import MIB, PAGE_BYTES, blocks, opened, put, write_all
-from builder.formats.tools.identity import Identity
+from builder.formats.disk_files import vhd as layout
+from builder.formats.disk_files.blocks import MIB, PAGE_BYTES, blocks, opened, put, write_all
+from builder.formats.disk_files.identity import Identity
 from host.progress import Progress
 
 name = "vhd-dynamic"

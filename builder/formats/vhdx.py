@@ -6,9 +6,9 @@ import struct
 from pathlib import Path
 
 from builder.artefact import DISK, About
-from builder.formats.tools import vhdx_headers
-from builder.formats.tools.blocks import MIB, blocks, opened, put
-from builder.formats.tools.identity import Identity
+from builder.formats.disk_files import vhdx_headers
+from builder.formats.disk_files.blocks import MIB, blocks, opened, put
+from builder.formats.disk_files.identity import Identity
 from host.progress import Progress
 
 name = "vhdx"

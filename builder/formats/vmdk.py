@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builder.artefact import DISK, About
-from builder.formats.tools import vmdk as layout
-from builder.formats.tools.blocks import MIB, Disk, content, is_zero, opened, used, write_all
-from builder.formats.tools.identity import Identity
-from builder.formats.tools.parallel import ordered
+from builder.formats.disk_files import vmdk as layout
+from builder.formats.disk_files.blocks import MIB, Disk, content, is_zero, opened, used, write_all
+from builder.formats.disk_files.identity import Identity
+from builder.formats.streams.parallel import ordered
 from host.progress import Progress
 
 name = "vmdk"

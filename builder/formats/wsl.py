@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.artefact import TREE, About
-from builder.formats.tools import members, tar_tree, wsl_files
-from builder.formats.tools.compressors import GZIP
+from builder.formats.archives import members, tar_tree
+from builder.formats.containers import wsl_files
+from builder.formats.streams.compressors import GZIP
 from host.progress import Progress
 
 name = "wsl"

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from builder.artefact import About
-from builder.root.choice import Choice
-from builder.root.comps import comps_files
-from builder.root.packages import rpm_files
+from builder.packages.choice import Choice
+from builder.packages.comps import comps_files
+from builder.packages.install import rpm_files
 from builder.steps import conversion
 from builder.steps.contract import Place
 from builder.steps.conversion_of_tree import TreeConversion
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Inputs(conversion.Inputs):
-    """request, choices: the packages. groups: the SHA-256 of their repositories' indexes."""
+    """selection, choices: the packages. groups: the SHA-256 of their repositories' indexes."""
 
-    request: Wish
+    selection: Wish
     choices: tuple[Choice, ...]
     groups: tuple[str, ...]
 
@@ -33,12 +33,12 @@ class MediumConversion(TreeConversion):
         """Pick what the format uses, and all that was installed."""
         return Inputs(
             epoch=facts.epoch, options=dict(self.format.identity()),
-            about=facts.about.only(self.format.uses), request=facts.request,
+            about=facts.about.only(self.format.uses), selection=facts.selection,
             choices=(*facts.choices, *facts.extra),
-            groups=tuple(each.repomd_sha256 for each in facts.request.snapshots))
+            groups=tuple(each.repomd_sha256 for each in facts.selection.snapshots))
 
     def _about(self, inputs: Any, place: Place) -> About:
         about: About = inputs.about
         return replace(
-            about, comps=comps_files(inputs.request, place.store),
-            packages=rpm_files(inputs.request, inputs.choices, place.store, place.progress))
+            about, comps=comps_files(inputs.selection, place.store),
+            packages=rpm_files(inputs.selection, inputs.choices, place.store, place.progress))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from builder.booting.bootloader import BIOS_FILES
 from builder.disk.embed import tree_patches
 from builder.disk.engines import registry as engines
 from builder.disk.model import Layout
-from builder.root import installed
-from builder.root.bootloader import BIOS_FILES
-from builder.root.disk_of_scripts import changed_layout
+from builder.packages import installed
+from builder.scripting.disk import changed_layout
 from builder.steps import contract
 from builder.steps.contract import IMAGE, Before, Place
 from builder.steps.views import finished_tree

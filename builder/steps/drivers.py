@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.root.drivers import check_drivers
+from builder.booting.drivers import check_drivers
+from builder.sandbox.sandbox import Sandbox
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.views import finished_tree
-from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from images import catalogue
 
@@ -31,10 +31,10 @@ class Inputs(contract.Inputs):
 
 def inputs(facts: Facts) -> Inputs | None:
     """Only an image with a disk, and a target that needs something."""
-    if facts.engine is None or not facts.options.drivers:
+    if facts.engine is None or not facts.request.drivers:
         return None
     return Inputs(epoch=facts.epoch,
-                  drivers={each.name: each.drivers for each in facts.options.targets})
+                  drivers={each.name: each.drivers for each in facts.request.targets})
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:

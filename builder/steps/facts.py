@@ -10,9 +10,9 @@ from builder.artefact import About
 from builder.disk.engine import Engine
 from builder.disk.model import Layout
 from builder.kickstart.model import Kickstart
-from builder.options import Options
-from builder.root.choice import Choice
-from builder.root.request import Request
+from builder.packages.choice import Choice
+from builder.packages.selection import Selection
+from builder.request import Request
 from builder.steps.inputs import Inputs
 from specs.model import Rule
 
@@ -28,9 +28,9 @@ class Facts:
     extra: those packages, which come on top of `choices`.
     """
 
-    options: Options
-    kickstart: Kickstart
     request: Request
+    kickstart: Kickstart
+    selection: Selection
     choices: Sequence[Choice]
     epoch: int
     layout: Layout
@@ -38,11 +38,11 @@ class Facts:
     rules: Sequence[Rule]
     about: About
     pre: Inputs | None
-    more: Request | None
+    more: Selection | None
     extra: Sequence[Choice]
 
     @property
     def common(self) -> dict[str, Any]:
         """What every step that runs programs of the tree needs."""
-        return {"epoch": self.epoch, "bounds": self.options.image.bounds,
+        return {"epoch": self.epoch, "bounds": self.request.image.bounds,
                 **({"root_device": self.layout.root.device} if self.engine else {})}

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from builder.root import canonical
+from builder.sandbox.sandbox import Sandbox
 from builder.steps.contract import LAYER, Before, Inputs, Place
 from builder.steps.views import layers
+from builder.tree import normalise
 from builder.tree.bounds import check_depth
-from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from host.beneath.root import Root
 from host.mounts import overlay, read_only_overlay
@@ -38,7 +38,7 @@ def layer(
                      inputs.root_device) as view:
             yield Tree(view, Sandbox(
                 view, inputs.epoch, network=network, bounds=inputs.bounds, counted=(upper,)))
-    if canonical.settle(upper, inputs.epoch, started_s, name):
+    if normalise.settle(upper, inputs.epoch, started_s, name):
         with place.store.staging() as scratch, read_only_overlay([upper, *lower], scratch) as view:
             check_depth(Root(view), name)
 
@@ -49,4 +49,4 @@ def lowest_layer(name: str, inputs: Inputs, place: Place) -> Iterator[Path]:
     root, started_s = place.folder / LAYER, time.time()
     root.mkdir()
     yield root
-    canonical.settle(root, inputs.epoch, started_s, name)
+    normalise.settle(root, inputs.epoch, started_s, name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from builder.booting import initramfs
 from builder.disk.model import Layout
-from builder.root import initramfs
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.frames import layer

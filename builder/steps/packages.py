@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from builder.booting import initramfs
 from builder.identity import digest_of
-from builder.root import initramfs, labels, packages, scriptlets
-from builder.root.choice import Choice
+from builder.packages import install as packages
+from builder.packages import scriptlets
+from builder.packages.choice import Choice
+from builder.sandbox.sandbox import Sandbox
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.frames import lowest_layer
 from builder.steps.wish import Wish
-from builder.tree.sandbox import Sandbox
+from builder.tree import labels
 from builder.tree.tree import Tree
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ programs = ("rpm", "dnf", "setfiles", "sqlite")
 
 
 class Inputs(contract.Inputs):
-    """request: options of the installation. choices: the packages, with their checksums.
+    """selection: options of the installation. choices: the packages, with their checksums.
 
     files: what is written beside them (`repo --install`), by path. may_fail: packages with a
     scriptlet that may fail.
@@ -31,7 +34,7 @@ class Inputs(contract.Inputs):
 
     may_hold_secrets = ("files",)
 
-    request: Wish
+    selection: Wish
     choices: tuple[Choice, ...]
     files: dict[str, str]
     may_fail: tuple[str, ...]
@@ -39,9 +42,9 @@ class Inputs(contract.Inputs):
 
 def inputs(facts: Facts) -> Inputs:
     """Every image is made of packages."""
-    return Inputs(**facts.common, request=facts.request, choices=tuple(facts.choices),
-                  files=dict(facts.request.files),
-                  may_fail=tuple(facts.options.image.scriptlets_may_fail))
+    return Inputs(**facts.common, selection=facts.selection, choices=tuple(facts.choices),
+                  files=dict(facts.selection.files),
+                  may_fail=tuple(facts.request.image.scriptlets_may_fail))
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:
@@ -56,7 +59,7 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
         machine_id = digest_of([choice.as_dnf_says() for choice in inputs.choices])[:32]
         tree.write("/etc/machine-id", f"{machine_id}\n")
         place.progress.start(name, total=len(inputs.choices), unit="packages")
-        problems = packages.install(inputs.request, inputs.choices, root, place.store,
+        problems = packages.install(inputs.selection, inputs.choices, root, place.store,
                                     inputs.epoch, place.progress, inputs.bounds)
         scriptlets.check(problems, inputs.may_fail, place.progress.say)
         initramfs.allow(tree)

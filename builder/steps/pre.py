@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.disk.model import DiskTable
-from builder.root import installer
-from builder.root.one_script import progress_say, run_script
-from builder.root.pre import ROOT, read_table
+from builder.scripting import installer
+from builder.scripting.one_script import progress_say, run_script
+from builder.scripting.pre import ROOT, read_table
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.fields import ScriptText

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from builder.disk.model import Layout
-from builder.root import scripts
-from builder.root.pre import ROOT
+from builder.scripting import scripts
+from builder.scripting.pre import ROOT
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.fields import ScriptText
@@ -39,7 +39,7 @@ def inputs(facts: Facts) -> Inputs | None:
     return Inputs(
         **facts.common, scripts=tuple(found), layout=facts.layout,
         on_error=tuple(facts.kickstart.scripts_of("%onerror")),
-        arguments=facts.options.image.installer_arguments)
+        arguments=facts.request.image.installer_arguments)
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:

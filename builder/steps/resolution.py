@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.root.dnf_process import ask_dnf
+from builder.packages.dnf_process import ask_dnf
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.wish import Wish
 
 if TYPE_CHECKING:
-    from builder.root.request import Request
+    from builder.packages.selection import Selection
     from builder.steps.facts import Facts
 
 name = "resolution"
@@ -25,14 +25,14 @@ _ANSWER = "packages.json"
 class Inputs(contract.Inputs):
     """repositories: what decides which packages each of them gives (Snapshot.identity)."""
 
-    request: Wish
+    selection: Wish
     repositories: tuple[tuple[Any, ...], ...]
 
 
-def inputs_of(request: Request) -> Inputs:
+def inputs_of(selection: Selection) -> Inputs:
     """Return the inputs of a wish: same wish, same repositories, same packages."""
-    return Inputs(epoch=0, request=request,
-                  repositories=tuple(each.identity for each in request.snapshots))
+    return Inputs(epoch=0, selection=selection,
+                  repositories=tuple(each.identity for each in selection.snapshots))
 
 
 def inputs(facts: Facts) -> None:
@@ -40,8 +40,8 @@ def inputs(facts: Facts) -> None:
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:
-    """Ask dnf; see builder.root.packages.resolution() for its errors."""
-    answer = ask_dnf("resolve", inputs.request, place.store)
+    """Ask dnf; see builder.packages.install.resolution() for its errors."""
+    answer = ask_dnf("resolve", inputs.selection, place.store)
     (place.folder / _ANSWER).write_text(json.dumps(answer), encoding="utf-8")
 
 

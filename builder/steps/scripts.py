@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from builder.disk.model import Layout
-from builder.root import scripts
-from builder.root.pre import ROOT
+from builder.scripting import scripts
+from builder.scripting.pre import ROOT
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.fields import ScriptText
@@ -34,7 +34,7 @@ class Inputs(contract.Inputs):
 
 def inputs(facts: Facts) -> Inputs:
     """Every image; without a %post the layer is empty."""
-    image = facts.options.image
+    image = facts.request.image
     return Inputs(
         **facts.common, scripts=tuple(facts.kickstart.scripts_of("%post")),
         on_error=tuple(facts.kickstart.scripts_of("%onerror")), layout=facts.layout,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.root import installed, labels, seal
+from builder.packages import installed
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.frames import layer
+from builder.tree import labels, seal
 from specs.model import Rule
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Inputs(contract.Inputs):
 def inputs(facts: Facts) -> Inputs:
     """Every image is sealed."""
     return Inputs(**facts.common, rules=tuple(facts.rules),
-                  rpm_database=facts.options.release.rpm_database)
+                  rpm_database=facts.request.release.rpm_database)
 
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from builder.booting import bootloader
+from builder.disk.fstab import crypttab, fstab, mdadm_conf
 from builder.disk.model import Layout
 from builder.kickstart.layout import without_partitions
-from builder.root import bootloader
-from builder.root import settings as configuration
+from builder.kickstart.registry import apply
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.fields import Lines
 from builder.steps.frames import layer
 
 if TYPE_CHECKING:
+    from builder.kickstart.read import Kickstart
     from builder.steps.facts import Facts
+    from builder.tree.tree import Tree
 
 name = "settings"
 after = ("pre-install", "packages")
@@ -40,5 +43,20 @@ def inputs(facts: Facts) -> Inputs:
 def make(inputs: Inputs, before: Before, place: Place) -> None:
     """Change the tree as the commands say; InputError, with file and line, where it can't be."""
     with layer(name, inputs, before, place) as tree:
-        configuration.configure(tree, inputs.kickstart, inputs.layout)
+        configure(tree, inputs.kickstart, inputs.layout)
         bootloader.write_settings(tree, inputs.kickstart, inputs.layout)
+
+
+def configure(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
+    """Write the mount points, /etc/fstab, crypttab and mdadm.conf, then do what every command says.
+
+    Raises InputError, with the command's file and line, for what the tree can't fulfil.
+    """
+    for mountpoint in layout.mountpoints:
+        tree.make_folder(mountpoint)
+    tree.write("/etc/fstab", fstab(layout))
+    if (text := crypttab(layout)) is not None:
+        tree.write("/etc/crypttab", text, mode=0o600)
+    if (text := mdadm_conf(layout)) is not None:
+        tree.write("/etc/mdadm.conf", text)
+    apply(kickstart, tree)

@@ -1,4 +1,4 @@
-"""What of a request to dnf counts as an input, as JSON."""
+"""What of a selection to dnf counts as an input, as JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, SkipValidation
 
-from builder.root.request import Request
+from builder.packages.selection import Selection
 
 
-def _wish(request: Request) -> dict[str, Any]:
-    return {"selection": request.selection(), "key": request.key.stem}
+def _wish(selection: Selection) -> dict[str, Any]:
+    return {"selection": selection.wishes(), "key": selection.key.stem}
 
 
-Wish = Annotated[SkipValidation[Request], PlainSerializer(_wish)]
+Wish = Annotated[SkipValidation[Selection], PlainSerializer(_wish)]
 """What dnf is asked for. Not where from: what it chose is an input of its own."""

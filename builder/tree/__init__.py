@@ -1,1 +1,2 @@
-"""A root tree, and the sandbox in which its own programs run: what all who change it build on."""
+"""A root tree: the accessor that all who change it build on, and what is done to the whole of it.
+"""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from builder.tree.sandbox import Sandbox
+from builder.sandbox.sandbox import Sandbox
 from host.beneath.openat2 import LINKS_MAX
 from host.beneath.root import LIMIT_BYTES, Root
 from host.beneath.walk import kind

@@ -18,8 +18,8 @@ from host.errors import InputError
 from host.progress import Progress
 
 if TYPE_CHECKING:
-    from builder.options import Options
     from builder.rebuild import Rebuilt
+    from builder.request import Request
     from images.record import BuildRecord
     from validate.compare.builds import ArtefactComparison
 
@@ -72,8 +72,8 @@ def reproduce(
     with ExitStack() as stack:
         progress = stack.enter_context(watching())
         scratch = stack.enter_context(scratch_folder("reproduce"))
-        options = _options(record, kickstart, include_paths, progress)
-        again = rebuild(record, options, scratch, out or scratch / "build", progress)
+        request = _request(record, kickstart, include_paths, progress)
+        again = rebuild(record, request, scratch, out or scratch / "build", progress)
         for stray in again.strays:
             progress.say(f"note: {stray}")
         (scratch / "compare").mkdir()
@@ -87,10 +87,10 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def _options(
+def _request(
     record: BuildRecord, kickstart: Path | None, include_paths: list[Path] | None,
     progress: Progress,
-) -> Options:
+) -> Request:
     """Return what the build was asked for, as far as its record tells.
 
     What the first build's media carry, somebody has allowed then.

@@ -32,8 +32,8 @@ def namespaces(_: Host) -> str:
 @check("bubblewrap", needed_for="scripts and packages in a sandbox", remedy=_CONTAINER)
 def bubblewrap(_: Host) -> str:
     """Start a program in the kind of sandbox that scripts get."""
-    from builder.tree.enclosure import Use, enclosure
-    from builder.tree.programs import show_programs
+    from builder.sandbox.enclosure import Use, enclosure
+    from builder.sandbox.programs import show_programs
 
     with enclosure(None) as made:
         made.kernel_folders("/")

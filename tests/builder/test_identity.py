@@ -76,11 +76,11 @@ def test_wording_moves_nothing(project: Path) -> None:
     ("from host import run", ["host.run"], [], []),
     ("from host.run import run", ["host.run.run"], [], []),
     ("from . import tree", ["builder.disk.tree"], [], []),
-    ("from ..tree import sandbox", ["builder.tree.sandbox"], [], []),
+    ("from ..sandbox import sandbox", ["builder.sandbox.sandbox"], [], []),
     ("def f():\n    import host.run", ["host.run"], [], []),
     ("if TYPE_CHECKING:\n    import host.run\nelse:\n    import host.cost", ["host.cost"], [], []),
     ("import os, json\nfrom pathlib import Path", [], [], []),
-    ("run(['-m', 'builder.root.dnf_worker'])", ["builder.root.dnf_worker"], [], []),
+    ("run(['-m', 'builder.packages.dnf_worker'])", ["builder.packages.dnf_worker"], [], []),
     ("say('builder.no.such.module')", [], [], []),
     ("from builder import formats\npkgutil.iter_modules(formats.__path__)",
      ["builder.formats"], ["builder.formats"], []),
@@ -102,10 +102,12 @@ def test_discovered_modules_count_where_they_are_discovered() -> None:
 
 def test_a_format_is_its_own_module_and_what_that_imports() -> None:
     own = closure(*registry.modules_of(registry.get("qcow2")))
-    assert "builder.formats.tools.qcow2_file" in own
-    assert not [name for name in own if name.startswith("builder.formats.") and name not in (
-        "builder.formats.qcow2", "builder.formats.tools") and ".tools." not in name]
-    assert "builder.formats.tools.ovf" not in own
+    assert "builder.formats.disk_files.qcow2_file" in own
+    folder = Path(identity.__file__).parent / "formats"
+    assert [name for name in own if (folder / f"{name.rpartition('.')[2]}.py").is_file()
+            and name.startswith("builder.formats.") and name.count(".") == 2
+            ] == ["builder.formats.qcow2"]
+    assert "builder.formats.machines.ovf" not in own
 
 
 def test_silent_modules_are_there_and_few() -> None:

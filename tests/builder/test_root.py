@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from builder.booting import initramfs
+from builder.booting.bootloader import kernel_options, probe_script
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
-from builder.root import initramfs
-from builder.root.bootloader import kernel_options, probe_script
-from builder.root.seal import seal
-from builder.tree.filters import filter_file
-from builder.tree.sandbox import Sandbox
+from builder.sandbox.filters import filter_file
+from builder.sandbox.sandbox import Sandbox
+from builder.tree.seal import seal
 from builder.tree.tree import Tree
 from specs.model import Rule, load
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.options import Options
+from builder.request import Request
 from ccis.selection import options_of
 from host.errors import InputError
 from host.progress import Silent
@@ -16,14 +16,14 @@ from images import catalogue
 def chosen(
     *images: str, target: str | None = None, image_format: str | None = None,
     kickstart: Path | None = None,
-) -> list[Options]:
+) -> list[Request]:
     return options_of(
         list(images), kickstart, "centos-stream-10", "x86_64",
         [image_format] if image_format else None, "auto", Silent(), [target] if target else None)
 
 
-def names(options: list[Options]) -> dict[str, list[str]]:
-    return {each.flavour: each.wanted_formats for each in options}
+def names(requests: list[Request]) -> dict[str, list[str]]:
+    return {each.flavour: each.wanted_formats for each in requests}
 
 
 def test_an_image_alone_has_its_own_formats() -> None:
@@ -92,7 +92,7 @@ def test_a_container_has_no_disk_formats() -> None:
 def test_a_disk_size_that_a_target_forbids() -> None:
     (one,) = chosen("gce")
     odd = one.image.model_copy(update={"disk_size": "4097 MiB"})
-    wrong = Options(odd, one.kickstart, one.release, one.arch, targets=one.targets)
+    wrong = Request(odd, one.kickstart, one.release, one.arch, targets=one.targets)
     with pytest.raises(InputError, match="does not take a disk of 4097 MiB") as caught:
         wrong.check()
     assert caught.value.why == "it must be a whole number of 1 GiB"

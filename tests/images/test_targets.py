@@ -9,7 +9,7 @@ import pytest
 
 from builder.formats import registry as formats
 from builder.formats.registry import FORMATS
-from builder.root.adapt import data_sources_file
+from builder.tree.adapt import data_sources_file
 from host.errors import InputError
 from host.yaml_files import load
 from images import catalogue

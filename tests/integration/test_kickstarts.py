@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.tree.sandbox import Sandbox
+from builder.sandbox.sandbox import Sandbox
 from host.appliance import Drive, open_appliance
 from specs.kinds import KINDS
 from specs.model import Rule, load

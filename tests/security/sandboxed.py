@@ -11,10 +11,10 @@ from pathlib import Path
 from builder import planner
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.kickstart.read import read
-from builder.root.scripts import Setting, run_post, run_pre_install
+from builder.sandbox.sandbox import Sandbox
+from builder.scripting.scripts import Setting, run_post, run_pre_install
 from builder.steps import pre
 from builder.store import Store
-from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from images.bounds import DEFAULTS, Bounds
 

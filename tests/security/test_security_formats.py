@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from builder.formats.archives import squashfs, tar_tree
+from builder.formats.containers import incus_files, wsl_files
+from builder.formats.machines import tree_kernel
 from builder.formats.registry import get
-from builder.formats.tools import incus_files, squashfs, tar_tree, tree_kernel, wsl_files
-from builder.formats.tools.tree_files import copies
+from builder.tree.copies import copies
 from host.beneath.remove import remove_tree
 from host.beneath.root import Root
 from host.errors import InputError

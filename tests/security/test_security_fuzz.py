@@ -30,14 +30,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from builder.booting import bootloader, initramfs
 from builder.disk.embed import tree_patches
 from builder.disk.ext_corrections import entries
 from builder.disk.fat_files import check_fat
 from builder.disk.views import check_mountpoints
-from builder.formats.tools import iso_loader, tar_tree, tree_kernel
-from builder.root import bootloader, initramfs
-from builder.root.seal import seal
+from builder.formats.archives import tar_tree
+from builder.formats.machines import tree_kernel
+from builder.formats.media import iso_loader
 from builder.tree.bounds import check_depth
+from builder.tree.seal import seal
 from builder.tree.tree import Tree
 from host.beneath.copy import copy_tree
 from host.beneath.remove import remove_tree

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from builder.disk.mkfs_files import objection
-from builder.formats.tools.flat_kickstart import flat
+from builder.formats.media.flat_kickstart import flat
 from builder.kickstart.lines import INCLUDES_MAX
 from builder.kickstart.read import Kickstart, read, read_pre, survey
-from builder.root.mirrors import Connection, fetch, listed, variants_of
-from builder.root.origins import origins
+from builder.packages.mirrors import Connection, fetch, listed, variants_of
+from builder.packages.origins import origins
 from host.errors import CcisError, InputError, RemoteError
 from images import catalogue
 

@@ -13,9 +13,9 @@ import pytest
 
 from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.root.repositories import Source, snapshots, trusted_key
-from builder.root.request import Request
-from builder.root.signatures import verify_signatures
+from builder.packages.repositories import Source, snapshots, trusted_key
+from builder.packages.selection import Selection
+from builder.packages.signatures import verify_signatures
 from builder.store import Store
 from host.errors import CcisError, InputError, RemoteError
 from host.openpgp import only_key
@@ -245,7 +245,7 @@ def test_macros_and_keys_of_the_caller_s_home_do_not_count(
 FULL = """
 import sys, tempfile
 from pathlib import Path
-from builder.root.signatures import verify_signatures
+from builder.packages.signatures import verify_signatures
 tempfile.tempdir = sys.argv[3]
 try:
     verify_signatures([Path(sys.argv[1])], Path(sys.argv[2]))
@@ -280,12 +280,12 @@ def test_metadata_of_a_key_that_was_trusted_once_is_refused(
     other.write_bytes(keys.export("evil@x"))
     own = release(made.key, made.fingerprint)
     found = snapshots([Source("small", (made.url,), signed_metadata=True)])
-    request = Request(read(path, "RHEL10"), own, "x86_64", found,
+    selection = Selection(read(path, "RHEL10"), own, "x86_64", found,
                       trusted_key(own, {}, tmp_path / "kept"))
-    assert [choice.record.name for choice in resolve(request, store).choices] == ["alpha"]
+    assert [choice.record.name for choice in resolve(selection, store).choices] == ["alpha"]
     stranger = release(other, keys.fingerprint("evil@x"))
     with pytest.raises(CcisError) as caught:
-        resolve(replace(request, release=stranger,
+        resolve(replace(selection, release=stranger,
                         key=trusted_key(stranger, {}, tmp_path / "kept")), store)
     assert isinstance(caught.value, RemoteError), caught.value
     assert "GPG" in str(caught.value) or "key" in str(caught.value)

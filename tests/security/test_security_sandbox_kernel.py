@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from builder.disk.loop import loop_device
-from builder.tree.ioctls import complement
-from builder.tree.sandbox import Sandbox
+from builder.sandbox.ioctls import complement
+from builder.sandbox.sandbox import Sandbox
 from host.mounts import mounted, private_mounts
 from tests.security.sandboxed import small_tree
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from builder.tree.machine import RELEASE, kernel_release
+from builder.sandbox.machine import RELEASE, kernel_release
 from host.beneath.root import Root
 from tests.security.sandboxed import a_place, run_pre, small_tree
 
@@ -141,7 +141,8 @@ def test_many_that_ask_at_once_are_answered(tmp_path: Path) -> None:
 
 def test_our_own_process_is_not_asked_for(tmp_path: Path) -> None:
     """What is answered for is what was started, not what started it."""
-    code = ("import os, sys\nfrom pathlib import Path\nfrom builder.tree.sandbox import Sandbox\n"
+    code = ("import os, sys\nfrom pathlib import Path\n"
+            "from builder.sandbox.sandbox import Sandbox\n"
             "Sandbox(Path(sys.argv[1]), 1, binds={'/usr': Path('/usr')}).run(['/bin/true'])\n"
             "print(os.uname().release)")
     small_tree(tmp_path)

@@ -28,7 +28,7 @@ PROJECT = Path(__file__).parents[2]
 INSIDE = """
 import json, sys
 from pathlib import Path
-from builder.tree.sandbox import Sandbox
+from builder.sandbox.sandbox import Sandbox
 done = Sandbox(Path(sys.argv[1]), 1, binds={"/usr": Path("/usr")}).run(
     ["/bin/sh", "-c", sys.argv[2]], check=False)
 print(json.dumps([done.status, done.stdout, done.stderr]))

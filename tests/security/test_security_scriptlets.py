@@ -11,7 +11,7 @@ import pytest
 
 from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.root.packages import install
+from builder.packages.install import install
 from builder.store import Store
 from host.errors import HostError, InputError
 from host.progress import Silent
@@ -62,10 +62,10 @@ def installed(
     repository: SmallRepository, store: Store, package: str, bounds: Bounds = DEFAULTS,
 ) -> str:
     """Install a package and return what its scriptlet says."""
-    request = small_repository.request(repository, store, package)
+    selection = small_repository.selection(repository, store, package)
     root = store.root.parent / "tree"
     root.mkdir()
-    install(request, resolve(request, store).choices, root, store, EPOCH, Silent(), bounds)
+    install(selection, resolve(selection, store).choices, root, store, EPOCH, Silent(), bounds)
     return (root / "said").read_text()
 
 
@@ -128,8 +128,8 @@ def test_a_macro_among_the_languages_is_never_expanded(
     repository: SmallRepository, store: Store, names: str,
 ) -> None:
     path = store.root.parent / "test.ks"
-    request = small_repository.request(repository, store, "alpha")
+    selection = small_repository.selection(repository, store, "alpha")
     path.write_text(f"%packages --nocore --inst-langs={names}\nalpha\n%end\n")
     with pytest.raises(InputError, match="is no language") as caught:
-        resolve(replace(request, kickstart=read(path, "RHEL10")), store)
+        resolve(replace(selection, kickstart=read(path, "RHEL10")), store)
     assert caught.value.where == f"{path}:1"

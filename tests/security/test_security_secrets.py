@@ -22,8 +22,8 @@ from builder.kickstart.hazards import plain_passwords
 from builder.kickstart.lint import lint
 from builder.kickstart.read import Kickstart, Script, read, survey
 from builder.kickstart.secret_words import has_secret, masked_words, plain_secrets, redacted
-from builder.options import Options
-from builder.root.origins import origins
+from builder.packages.origins import origins
+from builder.request import Request
 from builder.secret_digests import digests
 from builder.steps import conversion, pre, settings
 from builder.store import Store
@@ -326,10 +326,10 @@ def test_a_passphrase_is_no_part_of_the_layout() -> None:
     assert SECRET not in repr(item) + json.dumps(item.model_dump(mode="json"))
 
 
-def options_of(folder: Path, text: str, artefact: str) -> Options:
+def options_of(folder: Path, text: str, artefact: str) -> Request:
     """Return what generic-cloud by another kickstart is asked for."""
     release = catalogue.release("rehearsal-10")
-    return Options(image=catalogue.image("generic-cloud"), kickstart=write(folder, text),
+    return Request(image=catalogue.image("generic-cloud"), kickstart=write(folder, text),
                    release=release, arch="x86_64", formats=(artefact,),
                    rehearsal=create(release.name, Silent()))
 
@@ -341,8 +341,8 @@ OWN = catalogue.kickstart_of(catalogue.image("generic-cloud"))
 def test_a_passphrase_is_digested_with_the_store_s_key(tmp_path: Path) -> None:
     text = OWN.read_text().replace("part / ", (
         f"part /boot --fstype=ext4 --size=500\npart / --encrypted --passphrase={SECRET} "))
-    options = options_of(tmp_path, text, "raw")
-    made = [planner.make(options, Store(tmp_path / name, 1 << 40)) for name in "aab"]
+    request = options_of(tmp_path, text, "raw")
+    made = [planner.make(request, Store(tmp_path / name, 1 << 40)) for name in "aab"]
     assert made[0].layout.secrets() == (SECRET,)
     first, again, other = (one.steps for one in made)
     assert {name: step.digest for name, step in first.items()} == {
@@ -355,10 +355,10 @@ def test_a_passphrase_is_digested_with_the_store_s_key(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_plan_and_build_of_a_medium_with_a_plain_password(tmp_path: Path) -> None:
-    options = options_of(tmp_path, OWN.read_text() + (
+    request = options_of(tmp_path, OWN.read_text() + (
         f"\nuser --name=x --plaintext --password={SECRET}\n%pre\ntrue\n%end\n"), "install-iso")
     store = Store(tmp_path / "store", 1 << 40)
-    made = planner.make(options, store)
+    made = planner.make(request, store)
     assert [text for _, text in made.notes if "on the medium (install-iso)" in text]
     assert SECRET not in repr([made.notes, made.steps])
     with pytest.raises(InputError, match="stand in plain text") as caught:
@@ -366,10 +366,10 @@ def test_plan_and_build_of_a_medium_with_a_plain_password(tmp_path: Path) -> Non
     assert "--allow-secrets" in str(caught.value.remedy)
     assert not (tmp_path / "out").exists()
     # The same kickstart as any other artefact is nothing to refuse.
-    plain = planner.make(Options(**{**vars(options), "formats": ("raw",)}), store)
+    plain = planner.make(Request(**{**vars(request), "formats": ("raw",)}), store)
     assert plain.exposed == []
-    twin = planner.make(options, store)
+    twin = planner.make(request, store)
     assert twin.digest == made.digest
-    other = planner.make(options, Store(tmp_path / "other", 1 << 40)).steps
+    other = planner.make(request, Store(tmp_path / "other", 1 << 40)).steps
     assert {name for name in other if other[name].digest == made.steps[name].digest} == {
         "packages", "pre"}

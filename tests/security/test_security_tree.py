@@ -15,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from builder.booting import bootloader, initramfs
+from builder.booting.drivers import check_drivers
 from builder.disk.layout import plan_layout
 from builder.kickstart.read import read
-from builder.root import bootloader, initramfs, installed, labels, settings
-from builder.root.adapt import adapt
-from builder.root.canonical import settle
-from builder.root.drivers import check_drivers
-from builder.root.seal import seal
-from builder.root.tree_shims import shims
+from builder.packages import installed
+from builder.scripting.tree_shims import shims
+from builder.steps import settings
+from builder.tree import labels
+from builder.tree.adapt import adapt
 from builder.tree.kernels import kernels
+from builder.tree.normalise import settle
+from builder.tree.seal import seal
 from builder.tree.tree import Tree
 from host.errors import CcisError, InputError
 from images.target import Layer

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from builder.root import databases, initramfs_names
-from builder.root.canonical import settle
-from builder.root.initramfs_names import names
-from builder.root.pre import read_table
-from builder.tree.beside import TREE, run_beside
+from builder.booting import initramfs_names
+from builder.booting.initramfs_names import names
+from builder.sandbox.beside import TREE, run_beside
+from builder.sandbox.sandbox import Sandbox
+from builder.scripting.pre import read_table
+from builder.tree import databases
 from builder.tree.bounds import LEVELS_MAX, check_depth
-from builder.tree.sandbox import Sandbox
+from builder.tree.normalise import settle
 from builder.tree.tree import Tree
 from host.beneath.copy import copy_tree
 from host.beneath.root import Root

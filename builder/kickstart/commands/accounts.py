@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from builder.kickstart.commands.passwords import hashed, set_password
 from builder.kickstart.read import Command
 from builder.kickstart.registry import honours
-from builder.tree.beside import TREE, run_beside
+from builder.sandbox.beside import TREE, run_beside
 from builder.tree.numbers import number
 from builder.tree.tree import Tree, named
 from host.errors import InputError

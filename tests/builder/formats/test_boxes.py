@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from builder.artefact import About
+from builder.formats.archives import archive
 from builder.formats.registry import get
-from builder.formats.tools import archive, gzip_member
+from builder.formats.streams import gzip_member
 from host.errors import InputError
 from host.progress import Silent
 

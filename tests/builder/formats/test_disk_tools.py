@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.formats.tools.blocks import runs
-from builder.formats.tools.checksums import combined, crc32c
-from builder.formats.tools.identity import Identity
-from builder.formats.tools.parallel import ordered
+from builder.formats.disk_files.blocks import runs
+from builder.formats.disk_files.identity import Identity
+from builder.formats.streams.checksums import combined, crc32c
+from builder.formats.streams.parallel import ordered
 from host.cost import measured
 
 BYTES = st.lists(st.sampled_from([0, 0, 0, 7]), max_size=80).map(bytes)

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from builder.artefact import About
 from builder.formats import eucalyptus
-from builder.formats.tools import eucarc
+from builder.formats.bundles import eucarc
 from host.errors import InputError
 from host.progress import Silent
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import createrepo_c
 import pytest
 
+from builder.formats.archives import squashfs
+from builder.formats.media import comps, fat, flat_kickstart, iso, iso_loader, repository
 from builder.formats.registry import get
-from builder.formats.tools import comps, fat, flat_kickstart, iso, iso_loader, repository, squashfs
 from host.errors import InputError
 from host.progress import Silent
 from tests import small_repository

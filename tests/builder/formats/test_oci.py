@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from builder.formats import registry as formats
-from builder.formats.tools.oci_merge import merge
+from builder.formats.containers.oci_merge import merge
 from host.errors import InputError
 from host.progress import Silent
 from tests.builder.formats.container_tree import EPOCH, about, make_tree

@@ -15,7 +15,7 @@ import pytest
 
 from builder.artefact import About
 from builder.formats import ova
-from builder.formats.tools import ovf
+from builder.formats.machines import ovf
 from host.errors import InputError
 from host.progress import Silent
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from builder.formats import registry as formats
-from builder.formats.tools import tar_tree
-from builder.formats.tools.compressors import GZIP, XZ, ZSTD, Compressor
-from builder.formats.tools.pipe import pipe
+from builder.formats.archives import tar_tree
+from builder.formats.streams.compressors import GZIP, XZ, ZSTD, Compressor
+from builder.formats.streams.pipe import pipe
 from host.errors import HostError, ProgramError
 from host.progress import Silent
 from tests.builder.formats.container_tree import EPOCH, about, described, make_tree, unpack

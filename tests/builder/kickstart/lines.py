@@ -7,7 +7,7 @@ from pathlib import Path
 
 from builder.kickstart import registry
 from builder.kickstart.read import read
-from builder.tree.sandbox import Sandbox
+from builder.sandbox.sandbox import Sandbox
 from builder.tree.tree import Tree
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\n"

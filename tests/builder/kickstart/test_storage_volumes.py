@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from builder.booting.bootloader import kernel_options
+from builder.booting.grub_probe import abstraction, boot_place, drive
 from builder.disk.fstab import crypttab, fstab, mdadm_conf
 from builder.disk.model import BtrfsVolume, Layout, VolumeGroup
-from builder.root.bootloader import kernel_options
-from builder.root.grub_probe import abstraction, boot_place, drive
 from host.errors import InputError
 from tests.builder.kickstart.storage_lines import MIB, partitions, planned, stack, volumes
 

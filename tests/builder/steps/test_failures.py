@@ -8,19 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from builder.booting import bootloader
 from builder.choosing import resolve
 from builder.disk.layout import PartitionRequest, plan_layout
 from builder.executor import Execution
 from builder.graph import Action, graph, make_now
 from builder.kickstart.model import Script
 from builder.kickstart.read import read
-from builder.root import bootloader
-from builder.root.disk_of_scripts import changed_layout
-from builder.root.scriptlets import check
+from builder.packages.scriptlets import check
+from builder.sandbox.sandbox import Sandbox
+from builder.scripting.disk import changed_layout
 from builder.steps import notes, packages, pre, registry
 from builder.steps.contract import LAYER, Inputs, Place
 from builder.store import Store
-from builder.tree.sandbox import Sandbox
 from builder.tree.tree import Tree
 from host.errors import InputError
 from host.progress import Silent
@@ -52,9 +52,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallReposi
 def inputs(
     repository: SmallRepository, store: Store, package: str, *may_fail: str,
 ) -> packages.Inputs:
-    request = small_repository.request(repository, store, package)
-    return packages.Inputs(epoch=1, request=request, files={}, may_fail=may_fail,
-                           choices=tuple(resolve(request, store).choices))
+    selection = small_repository.selection(repository, store, package)
+    return packages.Inputs(epoch=1, selection=selection, files={}, may_fail=may_fail,
+                           choices=tuple(resolve(selection, store).choices))
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from builder.disk.engines.registry import all_engines
 from builder.graph import graph
 from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import read
-from builder.options import Options
-from builder.root.request import Request
-from builder.root.requirements import requirements
+from builder.packages.requirements import requirements
+from builder.packages.selection import Selection
+from builder.request import Request
 from builder.steps.facts import Facts
 from images import catalogue
 from specs.model import load
@@ -36,19 +36,20 @@ _OWN = re.compile(r"[0-9a-f]{64}")  # of a certificate that this host made
 def facts_of(name: str) -> Facts:
     """Find out what the planner does, but for packages: no repository is asked."""
     image, release = catalogue.image(name), catalogue.release(RELEASE)
-    options = Options(image=image, kickstart=catalogue.kickstart_of(image), release=release,
+    request = Request(image=image, kickstart=catalogue.kickstart_of(image), release=release,
                       arch="x86_64", targets=tuple(catalogue.targets_of(image)))
-    kickstart = read(options.kickstart, release.dialect)
+    kickstart = read(request.kickstart, release.dialect)
     layout = layout_of(kickstart, image.disk_size_bytes or 10 << 30, release, seed="golden",
-                       is_needed=options.has_disk)
-    booted = layout if options.has_disk else without_partitions(layout)
-    request = Request(kickstart, release, "x86_64", (), Path("/key/golden.asc"),
+                       is_needed=request.has_disk)
+    booted = layout if request.has_disk else without_partitions(layout)
+    selection = Selection(kickstart, release, "x86_64", (), Path("/key/golden.asc"),
                       requirements=requirements(kickstart, booted, "x86_64"))
     return Facts(
-        options=options, kickstart=kickstart, request=request, choices=(), epoch=1, layout=layout,
-        engine=all_engines()["direct"] if options.has_disk else None,
+        request=request, kickstart=kickstart, selection=selection, choices=(), epoch=1,
+        layout=layout,
+        engine=all_engines()["direct"] if request.has_disk else None,
         rules=load(image.spec).sealed(arch="x86_64", image_format="raw", shape=image.shape),
-        about=About(image.name, image.name, options.flavour, release.distribution,
+        about=About(image.name, image.name, request.flavour, release.distribution,
                     release.version, "x86_64", 1, image.disk_size_bytes),
         pre=None, more=None, extra=())
 
@@ -67,7 +68,7 @@ def shown(value: Any) -> Any:
 @pytest.mark.parametrize("name", catalogue.image_names())
 def test_the_inputs_of_every_step_are_those_of_the_golden_file(name: str) -> None:
     facts = facts_of(name)
-    actions = graph(facts, facts.options.wanted_formats, key=bytes(32))
+    actions = graph(facts, facts.request.wanted_formats, key=bytes(32))
     found = {
         action.name: {
             "after": [each.name for each in action.after], "programs": list(action.step.programs),

@@ -1,0 +1,1 @@
+"""What a machine starts by: boot loader, initramfs, drivers."""

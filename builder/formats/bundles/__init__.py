@@ -1,0 +1,1 @@
+"""Eucalyptus bundles: encrypted, signed, for somebody."""

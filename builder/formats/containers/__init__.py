@@ -1,0 +1,1 @@
+"""What container engines want beside a root tree."""

@@ -1,0 +1,1 @@
+"""Disk images in the formats of virtual machines: headers, blocks, ids."""

@@ -1,0 +1,1 @@
+"""Descriptions of virtual machines: appliances and boxes."""

@@ -1,0 +1,1 @@
+"""CD and USB media: ISO 9660, loaders, installation trees."""

@@ -1,0 +1,1 @@
+"""Compressed streams: on all processors, and the same bytes whatever their number."""

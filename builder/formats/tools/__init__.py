@@ -1,1 +1,0 @@
-"""What several artefact formats share; no module here is a format."""

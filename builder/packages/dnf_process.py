@@ -1,0 +1,177 @@
+"""Starts the process that speaks dnf (dnf_worker.py) in a sandbox, and reads its answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from builder.packages.errors import error_of
+from builder.packages.repositories import Snapshot
+from builder.packages.selection import Selection
+from builder.sandbox.enclosure import Use, enclosure
+from builder.sandbox.programs import show_programs
+from builder.sandbox.sandbox import NO_BYTECODE
+from builder.store import Store
+from host.errors import HostError, InputError
+from host.progress import Progress
+from host.urls import split_user
+from host.variables import AUTHORITIES, of_connections, search_path
+from images.bounds import Bounds
+
+_HOME = "/run/home"
+_LANGUAGE = re.compile(r"[A-Za-z0-9_.@-]+")
+_PROJECT = Path(__file__).parents[2]
+_ROOMS = ("builder", "host")
+"""What the process imports of ours."""
+
+
+def ask_dnf(
+    mode: str, selection: Selection, store: Store, *, progress: Progress | None = None,
+    root: Path | None = None, epoch: int = 0, expected: Sequence[dict[str, Any]] = (),
+    bounds: Bounds | None = None, counted: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Run dnf's process in a sandbox where only the cache, or the root, can be written.
+
+    mode: what builder.packages.dnf_worker is to do; the answer is its result. expected: the rows
+    that it must come to. bounds: what the transaction with its scriptlets may use. counted: where
+    what it writes lands; the root itself unless that is a view.
+    Raises what builder.packages.errors makes of its complaints, and InputError or HostError
+    for a bound that was broken.
+    """
+    question = {
+        "mode": mode, "root": str(root), "metadata": str(store.metadata),
+        "key": str(selection.key), "expected": list(expected), **selection.wishes(),
+        "repositories": [_as_asked(snapshot, with_user=root is None)
+                         for snapshot in selection.snapshots],
+        "timeout_s": selection.kickstart.packages.timeout_s,
+        "retries": selection.kickstart.packages.retries,
+    }
+    events: list[dict[str, Any]] = []
+
+    def on_line(line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        if event["event"] == "progress" and progress:
+            progress.advance("packages", event["done"], event["note"])
+        elif event["event"] in ("result", "error"):
+            events.append(event)
+
+    own = bounds or Bounds()
+    # Scriptlets have their environment from there: without a TMPDIR, whose folder is not in the
+    # tree, and without proxies, which may have passwords; only what fetches gets these.
+    settings = {
+        "PATH": search_path(os.environ), "HOME": _HOME, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+        **NO_BYTECODE, **({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {}),
+        **({} if root else of_connections()),
+    }
+    use = Use(
+        "the package transaction" if root else "dnf", kind="packages", bounds=own,
+        counted=(*counted,) or ((root,) if root else ()), time_s=2 * own.time_s,
+        stdin=json.dumps(question), on_line=on_line)
+    with _rpm_macros(selection) as macros, enclosure(None, root) as made:
+        made.kernel_folders("/")
+        made.new_folder("/tmp")  # noqa: S108 – librepo writes there whatever TMPDIR says
+        show_programs(made, _seen(selection, with_connections=root is None))
+        made.show(str(store.metadata), store.metadata, writable=root is None)
+        if root:  # scriptlets run in it: they see its own kernel folders and no network
+            made.show(str(root), root, writable=True)
+            made.kernel_folders(str(root))
+            made.add("--remount-ro", f"{root}/sys")
+        made.show(f"{_HOME}/.rpmmacros", macros)
+        made.run([sys.executable, "-m", "builder.packages.dnf_worker"], settings, use,
+                 folder=str(_PROJECT), network=root is None)
+    if not events:
+        raise HostError("dnf ended without an answer", where=mode)
+    if events[-1]["event"] == "error":
+        raise error_of(events[-1], selection)
+    return events[-1]
+
+
+def _as_asked(snapshot: Snapshot, *, with_user: bool) -> dict[str, Any]:
+    """Return a repository for dnf, its user and password apart from the URLs.
+
+    dnf names the folders of its cache after a digest of the URL, and its errors quote it. Where
+    the URLs have different users they stay in them: dnf knows one for all, and a mirror must not
+    be told what is another's. with_user: off for a transaction, which fetches nothing.
+    """
+    asked = asdict(snapshot)
+    parts = [split_user(url) for url in snapshot.urls]
+    if len({(user, password) for _, user, password in parts}) == 1 and parts[0][1] is not None:
+        asked |= {"urls": [url for url, _, _ in parts]}
+        if with_user:
+            asked |= {"user": parts[0][1], "password": parts[0][2]}
+    return asked
+
+
+@contextmanager
+def _rpm_macros(selection: Selection) -> Iterator[Path]:
+    """Yield a file of rpm's settings for the transaction.
+
+    It is found as ~/.rpmmacros, because libdnf has rpm read its configuration anew, which undoes
+    what a program sets by itself. The database must lie where the target's own rpm looks, in the
+    format that it reads; Debian's rpm would put it into root's home.
+    """
+    lines = [f"%_dbpath {selection.release.rpm_database}", "%_db_backend sqlite",
+             "%_netsharedpath /sys:/proc"]
+    languages = selection.kickstart.packages.languages
+    if languages is not None:  # an empty list is none at all
+        lines.append(f"%_install_langs {':'.join(_names(selection, languages)) or '%{nil}'}")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        yield Path(file.name)
+
+
+def _names(selection: Selection, languages: str) -> list[str]:
+    """Return the names in --inst-langs; rpm would expand a macro, and run programs for it.
+
+    Raises InputError, with the section's file and line, for what is no name of a language.
+    """
+    names = [name for name in re.split(r"[,:\s]+", languages) if name]
+    if odd := [name for name in names if not _LANGUAGE.fullmatch(name)]:
+        section = next((each for each in selection.kickstart.sections if each.name == "%packages"),
+                       None)
+        raise InputError(f"{odd[0]!r} is no language", why="%packages --inst-langs",
+                         where=section.where if section else str(selection.kickstart.path),
+                         remedy="name locales, such as --inst-langs=en_US,de")
+    return names
+
+
+def _seen(selection: Selection, *, with_connections: bool) -> list[Path]:
+    """Return what dnf's process reads of the host's: Python, ours, the key, local repositories.
+
+    with_connections: certificates and their keys, too, which no scriptlet may see.
+    """
+    python = {Path(name) for name in (sys.prefix, sys.base_prefix, *sys.path) if name}
+    return [
+        *sorted(path for path in python if path != _PROJECT and path.exists()),
+        *(_PROJECT / room for room in _ROOMS), selection.key, *_local_folders(selection),
+        *((*_connection_files(selection), *_authorities())
+          if with_connections else ()),
+    ]
+
+
+def _local_folders(selection: Selection) -> list[Path]:
+    urls = [url for snapshot in selection.snapshots for url in snapshot.urls]
+    folders = [Path(url.removeprefix("file://")) for url in urls if url.startswith("file://")]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _connection_files(selection: Selection) -> list[Path]:
+    names = [name for snapshot in selection.snapshots for name in snapshot.connection.files]
+    return [path for name in names if (path := Path(name.removeprefix("file://"))).is_file()]
+
+
+def _authorities() -> list[Path]:
+    """Return the caller's own files or folders of certificates."""
+    return [Path(os.environ[name]) for name in AUTHORITIES if os.environ.get(name)]

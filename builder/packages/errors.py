@@ -1,0 +1,71 @@
+"""What dnf complains of, as errors that name the kickstart's line and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builder.packages.selection import Selection, module_spec
+from host.errors import CcisError, HostError, InputError, RemoteError
+
+
+def error_of(event: dict[str, Any], selection: Selection) -> CcisError:
+    """Return the error that an event of dnf's process stands for.
+
+    event: kind is unknown, module, unsolvable, not-on-top, remote or transaction; see
+    builder.packages.dnf_worker.
+    """
+    kickstart = selection.kickstart
+    if event["kind"] == "unknown":
+        return _unknown(event, selection)
+    if event["kind"] == "module":
+        lines = [command for command in kickstart.find("module")
+                 if module_spec(command) in event["specs"]]
+        return InputError(
+            f"no repository has the module {', '.join(event['specs'])}",
+            where=lines[0].where if lines else str(kickstart.path), why=event["text"] or None,
+            remedy="remove the line: Enterprise Linux 10 has no modules" if not event["known"]
+            else f"the repositories have {', '.join(event['known'])}",
+        )
+    if event["kind"] == "unsolvable":
+        filtered = [name for name in kickstart.packages.excluded if name in event["text"]]
+        return InputError(
+            "the packages can't be installed together",
+            where=kickstart.where_of(f"-{filtered[0]}") if filtered else str(kickstart.path),
+            why=event["text"], remedy="take the exclusion back" if filtered else None,
+        )
+    if event["kind"] == "not-on-top":
+        return InputError(
+            "the target's packages can't go on top of the image's", where=str(kickstart.path),
+            why=event["text"],
+            remedy="keep what they need: a script of the kickstart may have removed it",
+        )
+    if event["kind"] == "remote":
+        return RemoteError(
+            "a repository failed", where=", ".join(s.urls[0] for s in selection.snapshots),
+            why=event["text"], remedy="run again, or name another mirror in the release's file",
+        )
+    return HostError("the package transaction failed", why=event["text"])
+
+
+def _unknown(event: dict[str, Any], selection: Selection) -> InputError:
+    kickstart = selection.kickstart
+    for requirement in selection.requirements:
+        if event["packages"] and set(requirement.names) & set(event["packages"]):
+            return InputError(
+                f"no repository has {' or '.join(requirement.names)}",
+                where=requirement.where or str(kickstart.path),
+                why=f"it is added because of this: {requirement.reason}",
+                remedy=requirement.remedy
+                or f"exclude it in %packages: -{requirement.names[0]}",
+            )
+    groups = [f"@{name.lstrip('@')}" for name in event["groups"]]
+    if kickstart.packages.environment and f"@{kickstart.packages.environment}" in groups:
+        groups[groups.index(f"@{kickstart.packages.environment}")] = (
+            f"@^{kickstart.packages.environment}")
+    spelled = [*event["packages"], *groups]
+    hint = f"did you mean {', '.join(event['near'])}? " if event["near"] else ""
+    return InputError(
+        f"no repository has {', '.join(spelled) or event['text']}",
+        where=kickstart.where_of(spelled[0]) if spelled else str(kickstart.path),
+        remedy=f"{hint}correct the name, exclude it, or add --ignoremissing to %packages",
+    )

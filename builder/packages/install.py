@@ -1,0 +1,70 @@
+"""The packages of a root tree: chosen, fetched, checked and installed, each in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder.packages.choice import Choice
+from builder.packages.dnf_process import ask_dnf
+from builder.packages.selection import Selection
+from builder.packages.signatures import verify_signatures
+from builder.sandbox.places import check_kernel_folders
+from builder.sandbox.sandbox import Sandbox
+from builder.store import Store
+from builder.tree.tree import Tree
+from host.beneath.root import Root
+from host.progress import Progress
+from images.bounds import Bounds
+
+_CONFIGURATION = "/etc/dnf/dnf.conf"
+
+
+def install(
+    selection: Selection, choices: Sequence[Choice], root: Path, store: Store, epoch: int,
+    progress: Progress, bounds: Bounds | None = None,
+) -> list[str]:
+    """Install the chosen packages into an empty root and return what scriptlets complained of.
+
+    Every RPM's digest and signature is checked with the release's key before anything runs.
+    bounds: what the transaction with its scriptlets may use.
+    """
+    files = rpm_files(selection, choices, store, progress)
+    verify_signatures(files, selection.key)
+    for folder, mode in (("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755)):
+        Root(root).make_folder(folder, mode)
+    answer = ask_dnf(
+        "install", selection, store, progress=progress, root=root, epoch=epoch,
+        expected=[choice.as_dnf_says() for choice in choices], bounds=bounds,
+    )
+    check_kernel_folders(root, "%packages")
+    _write_beside(selection, Tree(root, Sandbox(root, epoch)))
+    return [str(problem) for problem in answer["problems"]]
+
+
+def _write_beside(selection: Selection, tree: Tree) -> None:
+    """Write what Anaconda leaves besides the packages: `repo --install`, --multilib.
+
+    Source: payload/dnf/installation.py, WriteRepositoriesTask and UpdateDNFConfigurationTask.
+    """
+    for path, text in selection.files.items():
+        tree.write(path, text)
+    if selection.kickstart.packages.multilib and tree.exists(_CONFIGURATION):
+        text = tree.read(_CONFIGURATION).rstrip("\n")
+        tree.write(_CONFIGURATION, f"{text}\nmultilib_policy=all\n")
+
+
+def rpm_files(
+    selection: Selection, choices: Sequence[Choice], store: Store, progress: Progress,
+) -> list[Path]:
+    """Return the RPM files of the choices; those of remote repositories are fetched first."""
+    roots = {snapshot.id: snapshot.urls[0] for snapshot in selection.snapshots}
+    if all(url.startswith("file://") for url in roots.values()):
+        return [
+            Path(roots[choice.record.repository].removeprefix("file://")) / choice.location
+            for choice in choices
+        ]
+    answer = ask_dnf("fetch", selection, store, progress=progress)
+    return [Path(path) for path in answer["files"].values()]
+
+

@@ -1,1 +1,0 @@
-"""The root tree: packages, settings, scripts, labels, initramfs, seal."""

@@ -1,0 +1,1 @@
+"""Where programs that others wrote run: own mounts, processes and network."""

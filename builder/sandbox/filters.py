@@ -1,0 +1,194 @@
+"""The seccomp filters under which what others wrote runs: what could reach the host fails.
+
+Scripts and scriptlets run as root with CAP_SYS_ADMIN, because setting SELinux labels on a kernel
+without SELinux needs it, and so does umount(8), which kickstarts call. What else that capability
+would allow is refused here. libseccomp makes the programs, so the numbers of each architecture are
+its affair.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Literal
+
+from builder.sandbox import ioctls
+from host.errors import HostError
+
+Kind = Literal["scripts", "packages", "ask"]
+"""What a filter is for. packages: as for scripts, and nothing is flushed or unmounted. ask: only
+has the kernel ask us what uname(2) and sysinfo(2) are to say (builder/sandbox/machine.py)."""
+
+# <seccomp.h>
+_ALLOW, _ERRNO, _NOTIFY = 0x7FFF0000, 0x00050000, 0x7FC00000
+_ON_OTHER_ARCHITECTURE = 2
+_MASKED_EQUAL = 7
+_UNKNOWN_CALL = -1
+_ALL = 0xFFFFFFFF
+
+_REFUSED = (
+    # mounts and namespaces; umount2 stays allowed
+    "mount", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree",
+    "mount_setattr", "pivot_root", "setns", "unshare",
+    # ways to files outside: by handle, by the events of a whole file system
+    "open_by_handle_at", "fanotify_init", "fanotify_mark",
+    # into other processes: bubblewrap's own first one has no filter
+    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "process_madvise", "kcmp",
+    # the host's kernel: swap, quotas, modules, programs, clocks, keys, accounts, ports, logs
+    "swapon", "swapoff", "quotactl", "quotactl_fd", "init_module", "finit_module",
+    "delete_module", "kexec_load", "kexec_file_load", "reboot", "bpf", "perf_event_open",
+    "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "stime", "keyctl", "add_key",
+    "request_key", "acct", "iopl", "ioperm", "syslog", "lookup_dcookie", "userfaultfd",
+    "io_uring_setup", "io_uring_enter", "io_uring_register",
+    "s390_pci_mmio_read", "s390_pci_mmio_write", "vhangup",
+)
+# A package transaction flushes thousands of times for a tree that is thrown away if the build
+# fails; what is kept is flushed once, when it is published. systemd-nspawn's --suppress-sync does
+# the same, but only for containers that it starts.
+_FLUSHING = ("sync", "fsync", "fdatasync", "msync", "syncfs", "sync_file_range",
+             "sync_file_range2")
+# Calls newer than these lists (open_tree_attr of Linux 6.15 is one to fear) have the same number on
+# every architecture; to the C library they are calls of a kernel to come.
+_TO_COME = range(463, 512)
+_NEW_NAMESPACES = (
+    0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
+)
+# Nodes that a tree may have: null, zero, full, random, urandom and kmsg, which dracut makes; tty,
+# console, ptmx; tty0 to tty63 (Documentation/admin-guide/devices.txt). Others are the host's
+# devices. None of them can be opened inside, where all of the tree is mounted nodev.
+_NODES = (*(1 << 8 | minor for minor in (3, 5, 7, 8, 9, 11)),
+          *(5 << 8 | minor for minor in (0, 1, 2)), *(4 << 8 | minor for minor in range(64)))
+# Sockets that no network namespace keeps in: VSOCK leads to the hypervisor, ALG into the kernel's
+# ciphers; of netlink, the host's audit records and its devices' events (<linux/socket.h>,
+# <linux/netlink.h>). systemd-nspawn refuses audit with the same error.
+_OTHER_FAMILIES, _NETLINK, _NETLINK_OF_THE_HOST = (40, 38), 16, (9, 15)
+_SET_LEASE = 1024  # fcntl(2): it delays whoever opens the file, also on the host
+_TYPE_BITS, _CHARACTER, _BLOCK = 0xF000, 0x2000, 0x6000  # <sys/stat.h>
+
+Comparison = tuple[int, int, int]
+"""An argument's position, a mask, and what the masked argument must be."""
+
+
+class _Comparison(ctypes.Structure):
+    _fields_ = (("argument", ctypes.c_uint), ("operator", ctypes.c_int),
+                ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64))
+
+
+@contextmanager
+def filter_file(kind: Kind) -> Iterator[int]:
+    """Yield a descriptor that holds a filter, for bubblewrap's --seccomp.
+
+    Raises HostError when this host has no libseccomp.
+    """
+    descriptor = os.memfd_create("filter", 0)  # without CLOEXEC: bubblewrap inherits it
+    try:
+        os.write(descriptor, program(kind))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def program(kind: Kind) -> bytes:
+    """Return a filter for this machine, as the kernel's BPF; other architectures' calls fail."""
+    library = _library()
+    context = library.seccomp_init(_ALLOW)
+    if not context:
+        raise HostError("a seccomp filter can't be made", why="seccomp_init failed")
+    try:
+        other = _ALLOW if kind == "ask" else _ERRNO | errno.ENOSYS
+        library.seccomp_attr_set(context, _ON_OTHER_ARCHITECTURE, other)
+        for call, action, wanted in _asked() if kind == "ask" else _rules(kind):
+            number = (call if isinstance(call, int)
+                      else library.seccomp_syscall_resolve_name(call.encode()))
+            if number != _UNKNOWN_CALL:  # libseccomp and a kernel of its time don't know it
+                _add(library, context, number, action, wanted)
+        descriptor = os.memfd_create("program")
+        try:
+            if library.seccomp_export_bpf(context, descriptor) != 0:
+                raise HostError("a seccomp filter can't be made", why="seccomp_export_bpf failed")
+            return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        finally:
+            os.close(descriptor)
+    finally:
+        library.seccomp_release(context)
+
+
+Rule = tuple[str | int, int, tuple[Comparison, ...]]
+
+
+def _asked() -> Iterator[Rule]:
+    for name in ("uname", "sysinfo", "sethostname", "setdomainname"):
+        yield name, _NOTIFY, ()
+
+
+def _rules(kind: Kind) -> Iterator[Rule]:
+    """Yield calls by name or number, what they come to, and with which arguments they do."""
+    refused = _ERRNO | errno.EPERM
+    for name in _REFUSED:
+        yield name, refused, ()
+    for number in _TO_COME:
+        yield number, _ERRNO | errno.ENOSYS, ()
+    # Its flags are in memory, out of a filter's reach; the C library falls back on clone.
+    yield "clone3", _ERRNO | errno.ENOSYS, ()
+    position = 1 if os.uname().machine == "s390x" else 0  # clone(2), "C library/kernel"
+    for flag in _NEW_NAMESPACES:
+        yield "clone", refused, ((position, flag, flag),)
+    for command in ioctls.DONE_ALREADY:
+        yield "ioctl", _ERRNO, ((1, _ALL, command),)
+    for mask, value in ioctls.refused():
+        yield "ioctl", _ERRNO | errno.ENOTTY, ((1, mask, value),)
+    for name, mode in (("mknod", 1), ("mknodat", 2)):
+        yield name, refused, ((mode, _TYPE_BITS, _BLOCK),)
+        for mask, value in ioctls.complement(_NODES, 32):
+            yield name, refused, ((mode, _TYPE_BITS, _CHARACTER), (mode + 1, mask, value))
+    for family in _OTHER_FAMILIES:
+        yield "socket", _ERRNO | errno.EAFNOSUPPORT, ((0, _ALL, family),)
+    for protocol in _NETLINK_OF_THE_HOST:
+        yield "socket", _ERRNO | errno.EAFNOSUPPORT, ((0, _ALL, _NETLINK), (2, _ALL, protocol))
+    yield "fcntl", refused, ((1, _ALL, _SET_LEASE),)
+    if kind == "packages":
+        for name in _FLUSHING:
+            yield name, _ERRNO, ()
+        for name in ("umount", "umount2"):
+            yield name, refused, ()
+
+
+@cache
+def call_number(name: str) -> int:
+    """Return the number that a system call has on this machine."""
+    return int(_library().seccomp_syscall_resolve_name(name.encode()))
+
+
+def _add(
+    library: ctypes.CDLL, context: int, number: int, action: int, wanted: Iterable[Comparison],
+) -> None:
+    comparisons = [_Comparison(argument, _MASKED_EQUAL, mask, value)
+                   for argument, mask, value in wanted]
+    status = library.seccomp_rule_add_array(
+        context, action, number, len(comparisons), (_Comparison * len(comparisons))(*comparisons))
+    if status != 0 and number >= 0:  # below 0: this architecture has no such call
+        raise HostError("a seccomp filter can't be made",
+                        why=f"call {number}: {os.strerror(-status)}")
+
+
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")
+    except OSError as error:
+        raise HostError("this host has no libseccomp", why=str(error),
+                        remedy="install libseccomp2 (Debian) or libseccomp") from error
+    library.seccomp_init.restype = ctypes.c_void_p
+    library.seccomp_init.argtypes = (ctypes.c_uint32,)
+    library.seccomp_release.argtypes = (ctypes.c_void_p,)
+    library.seccomp_attr_set.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32)
+    library.seccomp_rule_add_array.argtypes = (
+        ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint,
+        ctypes.POINTER(_Comparison))
+    library.seccomp_export_bpf.argtypes = (ctypes.c_void_p, ctypes.c_int)
+    return library

@@ -1,0 +1,1 @@
+"""The kickstart's scripts, and the installer's environment that they run in."""
