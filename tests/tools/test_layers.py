@@ -40,7 +40,8 @@ def test_a_room_imports_only_from_below(room: str) -> None:
     assert files
     wrong = [f"{path.relative_to(CHECKOUT)}:{line} imports {name}"
              for path in files for line, module in imported(path)
-             if (name := module.partition(".")[0]) in MAY_IMPORT and name != room and name not in MAY_IMPORT[room]]
+             if (name := module.partition(".")[0]) in MAY_IMPORT
+             and name != room and name not in MAY_IMPORT[room]]
     assert wrong == []
 
 
