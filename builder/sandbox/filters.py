@@ -2,8 +2,13 @@
 
 Scripts and scriptlets run as root with CAP_SYS_ADMIN, because setting SELinux labels on a kernel
 without SELinux needs it, and so does umount(8), which kickstarts call. What else that capability
-would allow is refused here. libseccomp makes the programs, so the numbers of each architecture are
-its affair.
+would allow is refused here. libseccomp makes the programs, through its own binding for Python, so
+the numbers of each architecture are its affair.
+
+One thing the binding can't do: load a filter whose calls come to us more than once in a process.
+libseccomp keeps one such descriptor for the whole process (its load() gives a second filter none,
+so that its calls fail with ENOSYS), and the binding can't reset that. We need one for each sandbox,
+side by side, so listen() makes that one system call by itself.
 """
 
 from __future__ import annotations
@@ -11,10 +16,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Literal
+
+import seccomp
 
 from builder.sandbox import ioctls
 from host.errors import HostError
@@ -23,12 +30,11 @@ Kind = Literal["scripts", "packages", "ask"]
 """What a filter is for. packages: as for scripts, and nothing is flushed or unmounted. ask: only
 has the kernel ask us what uname(2) and sysinfo(2) are to say (builder/sandbox/machine.py)."""
 
-# <seccomp.h>
-_ALLOW, _ERRNO, _NOTIFY = 0x7FFF0000, 0x00050000, 0x7FC00000
-_ON_OTHER_ARCHITECTURE = 2
-_MASKED_EQUAL = 7
-_UNKNOWN_CALL = -1
 _ALL = 0xFFFFFFFF
+_UNKNOWN_CALL = -1  # what libseccomp says of a name that it does not know
+# <linux/seccomp.h>, <linux/prctl.h>
+_SET_FILTER, _NEW_LISTENER, _NO_NEW_PRIVILEGES = 1, 1 << 3, 38
+_INSTRUCTION_BYTES = 8  # struct sock_filter
 
 _REFUSED = (
     # mounts and namespaces; umount2 stays allowed
@@ -73,17 +79,17 @@ Comparison = tuple[int, int, int]
 """An argument's position, a mask, and what the masked argument must be."""
 
 
-class _Comparison(ctypes.Structure):
-    _fields_ = (("argument", ctypes.c_uint), ("operator", ctypes.c_int),
-                ("mask", ctypes.c_uint64), ("value", ctypes.c_uint64))
+Rule = tuple[str | int, int, tuple[Comparison, ...]]
+"""A call by name or number, what it comes to, and the comparisons that must all be true."""
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
 
 @contextmanager
 def filter_file(kind: Kind) -> Iterator[int]:
-    """Yield a descriptor that holds a filter, for bubblewrap's --seccomp.
-
-    Raises HostError when this host has no libseccomp.
-    """
+    """Yield a descriptor that holds a filter, for bubblewrap's --seccomp."""
     descriptor = os.memfd_create("filter", 0)  # without CLOEXEC: bubblewrap inherits it
     try:
         os.write(descriptor, program(kind))
@@ -95,100 +101,87 @@ def filter_file(kind: Kind) -> Iterator[int]:
 
 @cache
 def program(kind: Kind) -> bytes:
-    """Return a filter for this machine, as the kernel's BPF; other architectures' calls fail."""
-    library = _library()
-    context = library.seccomp_init(_ALLOW)
-    if not context:
-        raise HostError("a seccomp filter can't be made", why="seccomp_init failed")
+    """Return a filter for this machine, as the kernel's BPF; other architectures' calls fail.
+
+    Raises HostError when libseccomp can't make it.
+    """
     try:
-        other = _ALLOW if kind == "ask" else _ERRNO | errno.ENOSYS
-        library.seccomp_attr_set(context, _ON_OTHER_ARCHITECTURE, other)
+        made = seccomp.SyscallFilter(seccomp.ALLOW)
+        made.set_attr(seccomp.Attr.ACT_BADARCH,
+                      seccomp.ALLOW if kind == "ask" else seccomp.ERRNO(errno.ENOSYS))
         for call, action, wanted in _asked() if kind == "ask" else _rules(kind):
-            number = (call if isinstance(call, int)
-                      else library.seccomp_syscall_resolve_name(call.encode()))
+            number = call if isinstance(call, int) else call_number(call)
             if number != _UNKNOWN_CALL:  # libseccomp and a kernel of its time don't know it
-                _add(library, context, number, action, wanted)
-        descriptor = os.memfd_create("program")
-        try:
-            if library.seccomp_export_bpf(context, descriptor) != 0:
-                raise HostError("a seccomp filter can't be made", why="seccomp_export_bpf failed")
-            return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-        finally:
-            os.close(descriptor)
-    finally:
-        library.seccomp_release(context)
+                made.add_rule(action, number, *(
+                    seccomp.Arg(argument, seccomp.MASKED_EQ, mask, value)
+                    for argument, mask, value in wanted))
+        with os.fdopen(os.memfd_create("program"), "rb") as file:
+            made.export_bpf(file)
+            return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+    except (RuntimeError, ValueError) as error:
+        raise HostError("a seccomp filter can't be made", why=f"{kind}: {error}") from error
 
 
-Rule = tuple[str | int, int, tuple[Comparison, ...]]
+def listen() -> int:
+    """Put this thread below the filter that asks; return the descriptor that its calls come to.
+
+    What program() and call_number() return must be known before: this thread's own calls wait for
+    an answer from here on. Raises HostError when this kernel can't do it.
+    """
+    code = ctypes.create_string_buffer(program("ask"))
+    what = _Program((len(code) - 1) // _INSTRUCTION_BYTES, ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    listener = libc.syscall(call_number("seccomp"), _SET_FILTER, _NEW_LISTENER, ctypes.byref(what))
+    if listener < 0:
+        raise HostError(
+            "this kernel can't let us say what uname(2) tells a sandbox",
+            why=os.strerror(ctypes.get_errno()),
+            remedy="use Linux 5.0 or later; a container manager that intercepts system calls "
+                   "itself (LXD's security.syscalls.intercept) must not do so")
+    os.set_inheritable(listener, False)
+    return int(listener)
 
 
 def _asked() -> Iterator[Rule]:
     for name in ("uname", "sysinfo", "sethostname", "setdomainname"):
-        yield name, _NOTIFY, ()
+        yield name, seccomp.NOTIFY, ()
 
 
 def _rules(kind: Kind) -> Iterator[Rule]:
     """Yield calls by name or number, what they come to, and with which arguments they do."""
-    refused = _ERRNO | errno.EPERM
+    refused = seccomp.ERRNO(errno.EPERM)
     for name in _REFUSED:
         yield name, refused, ()
     for number in _TO_COME:
-        yield number, _ERRNO | errno.ENOSYS, ()
+        yield number, seccomp.ERRNO(errno.ENOSYS), ()
     # Its flags are in memory, out of a filter's reach; the C library falls back on clone.
-    yield "clone3", _ERRNO | errno.ENOSYS, ()
+    yield "clone3", seccomp.ERRNO(errno.ENOSYS), ()
     position = 1 if os.uname().machine == "s390x" else 0  # clone(2), "C library/kernel"
     for flag in _NEW_NAMESPACES:
         yield "clone", refused, ((position, flag, flag),)
     for command in ioctls.DONE_ALREADY:
-        yield "ioctl", _ERRNO, ((1, _ALL, command),)
+        yield "ioctl", seccomp.ERRNO(0), ((1, _ALL, command),)
     for mask, value in ioctls.refused():
-        yield "ioctl", _ERRNO | errno.ENOTTY, ((1, mask, value),)
+        yield "ioctl", seccomp.ERRNO(errno.ENOTTY), ((1, mask, value),)
     for name, mode in (("mknod", 1), ("mknodat", 2)):
         yield name, refused, ((mode, _TYPE_BITS, _BLOCK),)
         for mask, value in ioctls.complement(_NODES, 32):
             yield name, refused, ((mode, _TYPE_BITS, _CHARACTER), (mode + 1, mask, value))
+    unknown = seccomp.ERRNO(errno.EAFNOSUPPORT)
     for family in _OTHER_FAMILIES:
-        yield "socket", _ERRNO | errno.EAFNOSUPPORT, ((0, _ALL, family),)
+        yield "socket", unknown, ((0, _ALL, family),)
     for protocol in _NETLINK_OF_THE_HOST:
-        yield "socket", _ERRNO | errno.EAFNOSUPPORT, ((0, _ALL, _NETLINK), (2, _ALL, protocol))
+        yield "socket", unknown, ((0, _ALL, _NETLINK), (2, _ALL, protocol))
     yield "fcntl", refused, ((1, _ALL, _SET_LEASE),)
     if kind == "packages":
         for name in _FLUSHING:
-            yield name, _ERRNO, ()
+            yield name, seccomp.ERRNO(0), ()
         for name in ("umount", "umount2"):
             yield name, refused, ()
 
 
 @cache
 def call_number(name: str) -> int:
-    """Return the number that a system call has on this machine."""
-    return int(_library().seccomp_syscall_resolve_name(name.encode()))
-
-
-def _add(
-    library: ctypes.CDLL, context: int, number: int, action: int, wanted: Iterable[Comparison],
-) -> None:
-    comparisons = [_Comparison(argument, _MASKED_EQUAL, mask, value)
-                   for argument, mask, value in wanted]
-    status = library.seccomp_rule_add_array(
-        context, action, number, len(comparisons), (_Comparison * len(comparisons))(*comparisons))
-    if status != 0 and number >= 0:  # below 0: this architecture has no such call
-        raise HostError("a seccomp filter can't be made",
-                        why=f"call {number}: {os.strerror(-status)}")
-
-
-def _library() -> ctypes.CDLL:
-    try:
-        library = ctypes.CDLL("libseccomp.so.2")
-    except OSError as error:
-        raise HostError("this host has no libseccomp", why=str(error),
-                        remedy="install libseccomp2 (Debian) or libseccomp") from error
-    library.seccomp_init.restype = ctypes.c_void_p
-    library.seccomp_init.argtypes = (ctypes.c_uint32,)
-    library.seccomp_release.argtypes = (ctypes.c_void_p,)
-    library.seccomp_attr_set.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32)
-    library.seccomp_rule_add_array.argtypes = (
-        ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint,
-        ctypes.POINTER(_Comparison))
-    library.seccomp_export_bpf.argtypes = (ctypes.c_void_p, ctypes.c_int)
-    return library
+    """Return the number that a system call has on this machine; below 0: it has no such call."""
+    return int(seccomp.resolve_syscall(seccomp.Arch.NATIVE, name))

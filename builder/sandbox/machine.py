@@ -8,7 +8,6 @@ static ones too. Linux 5.0 and later can do it.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -21,9 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from builder.sandbox.filters import call_number, program
+from builder.sandbox.filters import call_number, listen, program
 from host.beneath.root import Root
-from host.errors import HostError, InputError
+from host.errors import InputError
 from host.run import Start
 
 RELEASE = "6.12.0"
@@ -36,19 +35,12 @@ HOST_NAME = "localhost"
 MEMORY_BYTES = 4 << 30
 UPTIME_S = 600
 
-# <linux/seccomp.h>, <linux/prctl.h>
-_SET_FILTER, _NEW_LISTENER, _NO_NEW_PRIVILEGES = 1, 1 << 3, 38
+# <linux/seccomp.h>; the binding receives for one filter of a process only (filters.py).
 _RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x80082102
 _NOTICE, _ANSWER = "=QIIiIQ6Q", "=QqiI"
 _NAME_BYTES = 65  # each field of struct utsname
 
 _CALLS = ("seccomp", "uname", "sysinfo", "sethostname", "setdomainname")
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
 
 def kernel_release(root: Root) -> str:
@@ -102,7 +94,7 @@ class _Desk:
 
         def work() -> None:
             try:
-                listener = _listen()
+                listener = listen()
                 made.append(start())
             except BaseException as error:  # whatever it is, it is raised where it is waited for
                 made.append(error)
@@ -189,20 +181,3 @@ def _system() -> bytes:
     """Return struct sysinfo (sysinfo(2)): a machine of 4 GiB that does nothing else."""
     return struct.pack("@l3L6LHHLLI0L", UPTIME_S, 0, 0, 0, MEMORY_BYTES, MEMORY_BYTES * 3 // 4,
                        0, 0, 0, 0, 100, 0, 0, 0, 1)
-
-
-def _listen() -> int:
-    """Put this thread below the filter and return the descriptor that its calls come to."""
-    code = ctypes.create_string_buffer(program("ask"))
-    length = (len(code) - 1) // 8
-    what = _Program(length, ctypes.addressof(code))
-    _libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    listener = _libc.syscall(call_number("seccomp"), _SET_FILTER, _NEW_LISTENER, ctypes.byref(what))
-    if listener < 0:
-        raise HostError(
-            "this kernel can't let us say what uname(2) tells a sandbox",
-            why=os.strerror(ctypes.get_errno()),
-            remedy="use Linux 5.0 or later; a container manager that intercepts system calls "
-                   "itself (LXD's security.syscalls.intercept) must not do so")
-    os.set_inheritable(listener, False)
-    return int(listener)

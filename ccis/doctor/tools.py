@@ -77,6 +77,8 @@ _MODULES: Mapping[str, Source] = {
     "dnf": _same("python3-dnf"), "rpm": _same("python3-rpm"),
     "guestfs": Source("python3-guestfs", "python3-libguestfs"),
     "createrepo_c": Source("python3-createrepo-c", "python3-createrepo_c"),
+    "librepo": _same("python3-librepo"),
+    "seccomp": Source("python3-seccomp", "python3-libseccomp"),
 }
 
 
