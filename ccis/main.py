@@ -12,6 +12,7 @@ import importlib.metadata
 import os
 import pkgutil
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -89,6 +90,14 @@ def ccis_options(
       0  done                        3   this host lacks something
       1  done, and a check failed    4   a remote side failed
       2  bad input or usage          70  a bug in ccis; 130, 143: interrupted
+
+    \b
+    Environment:
+      CCIS_CACHE         what can be made again; /var/cache/ccis, or ~/.cache/ccis
+      CCIS_STORE         results of steps; `store` in the cache
+      CCIS_STORE_LIMIT   how large the store may become; "40 GiB"
+      CCIS_PATH          where programs are looked for, instead of the system's folders
+      SOURCE_DATE_EPOCH  the time that the image's files get; that of its newest package
     """
     log.settings.verbose = verbose
     if verbose:
@@ -104,6 +113,10 @@ def main() -> None:
         clean_room.enter()  # done before, unless somebody runs `python -m ccis.main`
         log.write_to_file(next((word for word in words if not word.startswith("-")), "ccis"))
     output.end_on_signals()
+    if completing:
+        with suppress(Exception):  # whoever types has no use for a traceback in the line
+            app(prog_name="ccis")
+        sys.exit(0)
     sys.exit(output.guarded(lambda: app(prog_name="ccis")))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ccis import names
 from host.errors import InputError
 from host.progress import Progress
 
@@ -18,24 +19,28 @@ if TYPE_CHECKING:
     from images.target import Target
 
 ImagesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Images; see `ccis list`.",
-                                     show_default=False),
+    list[str] | None, typer.Argument(metavar="IMAGE", help="Images; see `ccis list`.",
+                                     show_default=False, autocompletion=names.images),
 ]
 KickstartOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The kickstart, instead of the image's own."),
 ]
-ReleaseOption = Annotated[str, typer.Option(help="The release; see `ccis list`.")]
+ReleaseOption = Annotated[str, typer.Option(help="The release; see `ccis list`.",
+                                            autocompletion=names.releases)]
 ArchOption = Annotated[str, typer.Option(help="The architecture.")]
 FormatOption = Annotated[
     list[str] | None, typer.Option("--format", metavar="FORMAT,...", help="Make these artefacts "
-                                   "alone; see `ccis list`.  [default: those of the image]"),
+                                   "alone; see `ccis list`.  [default: those of the image]",
+                                   autocompletion=names.formats),
 ]
 TargetOption = Annotated[
     list[str] | None, typer.Option("--target", metavar="TARGET,...", help="Make what these "
-                                   "destinations take, or `all`; see `ccis list`."),
+                                   "destinations take, or `all`; see `ccis list`.",
+                                   autocompletion=names.targets),
 ]
 EngineOption = Annotated[str, typer.Option(
-    metavar="ENGINE", help="How the disk is made: auto, or an engine of `ccis list`.")]
+    metavar="ENGINE", help="How the disk is made: auto, or an engine of `ccis list`.",
+    autocompletion=names.engines)]
 IncludePathOption = Annotated[
     list[Path] | None, typer.Option("--include-path", metavar="FOLDER", help="A folder of this "
                                     "host that %include may name; may be given several times.  "

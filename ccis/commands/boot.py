@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ccis import output
+from ccis import names, output
 from ccis.artefacts import KeyOption, key_of, report_text, subject_of
 from ccis.display import watching
 from ccis.selection import JsonOption
@@ -20,13 +20,15 @@ Firmware = Literal["bios", "uefi", "both"]
 
 @app.command()
 def boot(
-    target: Annotated[Path, typer.Argument(help="A build's folder, or an image file.",
-                                           show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", show_default=False,
+                                           help="A build's folder, or an image file.")],
     firmware: Annotated[Firmware, typer.Option(help="How the machine starts.")] = "both",
     image_format: Annotated[
-        str | None, typer.Option("--format", help="Which artefact of the folder.")] = None,
+        str | None, typer.Option("--format", help="Which artefact of the folder.",
+                                   autocompletion=names.one_format)] = None,
     spec: Annotated[
-        str | None, typer.Option(help="A spec's name or file.  [default: the image's own]")] = None,
+        str | None, typer.Option(help="A spec's name or file.  [default: the image's own]",
+                                   autocompletion=names.specs)] = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:

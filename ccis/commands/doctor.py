@@ -29,6 +29,10 @@ def doctor(
 ) -> None:
     """Check whether this host is ready, and name what to do if not.
 
+    \b
+    ccis doctor
+    ccis doctor --thorough --out /srv/build
+
     Looked at: rights, kernel features, room, tools, virtual machines.
     Exit status 3 when something lacks that every build needs. A warning costs speed or a part:
     it names which.

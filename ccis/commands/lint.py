@@ -30,7 +30,7 @@ _WORDS = {"honoured": "honoured", "meaningless": "without meaning", "refused": "
 
 @app.command()
 def lint(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Kickstarts.",
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Kickstarts.",
                                                 show_default=False)],
     release: ReleaseOption = DEFAULT_RELEASE,
     include_paths: IncludePathOption = None,

@@ -1,4 +1,4 @@
-"""`ccis list`: the images, releases, targets and formats that there are."""
+"""`ccis list`: the images, releases, targets, formats and engines that there are."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
-    """List the images, releases, targets and formats that can be named.
+    """List the images, releases, targets, formats and engines that can be named.
 
     \b
     ccis list
     ccis list --json
     """
+    from builder.disk.engines.registry import all_engines
     from builder.formats.registry import FORMATS
     from images import catalogue
 
@@ -30,6 +31,7 @@ def list_(json: JsonOption = False) -> None:
         "targets": {target.name: f"{target.title}: {', '.join(target.formats)}"
                     for target in map(catalogue.target, catalogue.target_names())},
         "formats": {name: form.title for name, form in sorted(FORMATS.items())},
+        "engines": {name: engine.suits for name, engine in sorted(all_engines().items())},
     }
     output.report(content, lambda: _text(content), to_json=json)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccis import output
+from ccis import names, output
 from ccis.display import watching
 from host.errors import InputError
 
@@ -21,7 +21,8 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def publish(
     build: Annotated[
-        list[Path], typer.Argument(help="Folders that `ccis build` made.", show_default=False)
+        list[Path], typer.Argument(metavar="BUILD", help="Folders that `ccis build` made.",
+                                       show_default=False)
     ],
     root: Annotated[
         Path, typer.Option(help="The root of the release tree; made if need be.")
@@ -46,7 +47,8 @@ def publish(
     ] = None,
     formats: Annotated[
         list[str] | None, typer.Option("--format", metavar="FORMAT",
-                                       help="Publish this artefact alone; may be repeated.")
+                                       help="Publish this artefact alone; may be repeated.",
+                                       autocompletion=names.one_format)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:

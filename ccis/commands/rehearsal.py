@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from ccis import output
+from ccis import names, output
 from ccis.display import watching
 from host.errors import HostError
 
 app = typer.Typer(add_completion=False)
 
-ReleaseArgument = Annotated[str, typer.Argument(help="rehearsal-9 or rehearsal-10.")]
+ReleaseArgument = Annotated[str, typer.Argument(
+    metavar="RELEASE", help="rehearsal-9 or rehearsal-10.", autocompletion=names.rehearsals)]
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ccis import output
+from ccis import names, output
 from ccis.artefacts import KeyOption, key_of, report_text, subject_of
 from ccis.display import watching
 from ccis.selection import JsonOption
@@ -17,12 +17,14 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def validate(
-    target: Annotated[Path, typer.Argument(help="A build's folder, or an image file.",
-                                           show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", show_default=False,
+                                           help="A build's folder, or an image file.")],
     image_format: Annotated[
-        str | None, typer.Option("--format", help="Which artefact of the folder.")] = None,
+        str | None, typer.Option("--format", help="Which artefact of the folder.",
+                                   autocompletion=names.one_format)] = None,
     spec: Annotated[
-        str | None, typer.Option(help="A spec's name or file.  [default: the image's own]")] = None,
+        str | None, typer.Option(help="A spec's name or file.  [default: the image's own]",
+                                   autocompletion=names.specs)] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit XML report, too.")] = None,
     key: KeyOption = None,

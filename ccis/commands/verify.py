@@ -18,7 +18,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def verify(
-    root: Annotated[Path, typer.Argument(help="The root of a release tree.", show_default=False)],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", show_default=False,
+                                         help="The root of a release tree.")],
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Trust the public keys in this file alone.")
     ] = None,
@@ -28,6 +29,10 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:
     """Check the signatures and the files of a release tree.
+
+    \b
+    ccis verify public
+    ccis verify public --fingerprint 0123456789ABCDEF0123456789ABCDEF01234567
 
     Exit status 1 when one file, size, checksum, signature or mark is not as it must be.
 

@@ -1,0 +1,1 @@
+"""What a package installs below /usr/share, made from the command line itself: `python -m`."""
