@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # Tests of one file, which may share an image or a machine, run on one worker.
+SCRIPTS := tools/setup tools/demo .ci/run $(wildcard tests/*/*/*.sh)
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: help setup demo test test-fast test-full lint bench clean
@@ -25,10 +26,13 @@ test-full: setup lint ## everything, with the boots that CI has no time for
 test-fast: setup ## the tests that build and boot nothing
 	$(PYTEST) -m "not integration"
 
-lint: setup ## ruff and mypy --strict, the benchmarks too
+lint: setup ## ruff, mypy --strict (the benchmarks, too), codespell, shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks/*.py
+	$(BIN)/codespell
+	@command -v shellcheck > /dev/null || echo "shellcheck is not here: no look at scripts"
+	! command -v shellcheck > /dev/null || shellcheck $(SCRIPTS)
 
 bench: setup ## builds, formats and all targets beside their floors, as ratios
 	$(BIN)/python benchmarks/build.py
