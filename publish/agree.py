@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from publish.checksums import Sum
-from publish.model import INDEX, Index, with_latest
+from publish.model import INDEX, Index, with_aliases
 
 
 def compare(index: Index | None, sums: dict[str, Sum]) -> Iterator[tuple[str, str]]:
@@ -17,8 +17,8 @@ def compare(index: Index | None, sums: dict[str, Sum]) -> Iterator[tuple[str, st
         record = build.record
         described.add(record.file)
         yield from _differs(record.file, Sum(record.size_bytes, record.sha256), sums)
-        for file in build.files:
-            for name in filter(None, (file.file, file.latest_file)):
+        for file in build.served:
+            for name in (file.file, *file.aliases):
                 if name in described:
                     yield INDEX, f"it lists {name} twice"
                 described.add(name)
@@ -29,8 +29,7 @@ def compare(index: Index | None, sums: dict[str, Sum]) -> Iterator[tuple[str, st
         yield INDEX, "CHECKSUM does not list it"
     for name in sorted(set(sums) - described):
         yield name, f"CHECKSUM lists it and {INDEX} does not"
-    if index.builds != with_latest(index.builds):
-        yield from _stale(index)
+    yield from _stale(index)
 
 
 def _differs(name: str, expected: Sum, sums: dict[str, Sum]) -> Iterator[tuple[str, str]]:
@@ -41,15 +40,18 @@ def _differs(name: str, expected: Sum, sums: dict[str, Sum]) -> Iterator[tuple[s
 
 
 def _stale(index: Index) -> Iterator[tuple[str, str]]:
-    """Yield the files whose latest flag is not where it belongs."""
-    right = {file.file: file for build in with_latest(index.builds) for file in build.files}
+    """Yield the files whose names in the channels are not as they ought to be."""
+    ought = with_aliases(index.builds, index.channels)
+    if index.builds == ought:
+        return
+    right = {file.file: file for build in ought for file in build.files}
     for build in index.builds:
         for file in build.files:
-            ought = right[file.file]
-            if file.latest_file != ought.latest_file or file.latest != ought.latest:
-                what = "is" if ought.latest else "is not"
+            there = right[file.file]
+            if (file.latest_file, file.latest) != (there.latest_file, there.latest):
+                what = "is" if there.latest else "is not"
                 yield file.file, f"{INDEX} has a wrong latest mark: it {what} the newest"
-    if [build.name for build in index.builds] != [
-        build.name for build in with_latest(index.builds)
-    ]:
+            elif file.aliases != there.aliases:
+                yield file.file, f"{INDEX} has wrong aliases: {', '.join(there.aliases) or 'none'}"
+    if [build.name for build in index.builds] != [build.name for build in ought]:
         yield INDEX, "its builds are not in their order"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from publish.model import FILE_NAME
 
 MAX_LINE = 600
+MAX_SUM_BYTES = 4096
+"""A .SHA256SUM has two lines."""
 _SIZE = re.compile(r"# (?P<file>.+): (?P<size>[0-9]{1,19}) bytes")
 _SHA256 = re.compile(r"SHA256 \((?P<file>.+)\) = (?P<sha256>[0-9a-f]{64})")
 

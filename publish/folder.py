@@ -7,9 +7,10 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from host.beneath.root import Root
 from host.sparse import pieces
 
 _CHUNK_BYTES = 1 << 20
@@ -113,33 +114,58 @@ def opened(root: Path, path: str) -> Iterator[Folder]:
         os.close(descriptor)
 
 
-def release_folders(root: Path, marks: Collection[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the folders below `root` that hold a release, those above first, and what is odd.
+@dataclass
+class Layout:
+    """What lies below the root of a tree.
 
-    marks: names of files that are in such a folder alone; so is the name `images` of a folder.
-    What is odd: a sentence for each path of a link or of a folder too deep to be looked at.
+    folders: those that hold a release, those above first. odd: a sentence for each path of a link
+    and of a folder too deep to be looked at. strays: one for each other thing outside the releases.
+    """
+
+    folders: list[str] = field(default_factory=list)
+    odd: dict[str, str] = field(default_factory=dict)
+    strays: dict[str, str] = field(default_factory=dict)
+
+
+def release_folders(root: Path, marks: Collection[str]) -> Layout:
+    """Return what is below `root`.
+
+    marks: names of files that are in a release folder alone; so is the name `images` of a folder.
     Folders that vanish meanwhile are left out: a publisher may be at work.
     """
-    found: list[str] = []
-    odd: dict[str, str] = {}
+    found = Layout()
     waiting = ["."]
     while waiting:
         path = waiting.pop()
         if len(path) > _PATH_CHARACTERS:
-            odd[f"{path[:100]}…"] = "it is nested too deeply, and not looked at"
+            found.odd[f"{path[:100]}…"] = "it is nested too deeply, and not looked at"
             continue
         try:
             with opened(root, path) as folder, os.scandir(folder.descriptor) as listing:
                 kinds = {item.name: item.stat(follow_symlinks=False).st_mode for item in listing}
         except (UnusableError, FileNotFoundError):
             continue
-        if Path(path).name == "images" or set(marks) & set(kinds):
-            found.append(path)  # whoever checks the release sees its links
-        else:
-            odd |= {str(Path(path, name)): "it is a symbolic link, which is not followed"
-                    for name, mode in kinds.items() if stat.S_ISLNK(mode)}
-        # What a publisher is making just now, or left when it was killed, is no part of the tree.
-        waiting += sorted((str(Path(path, name)) for name, mode in kinds.items()
-                           if stat.S_ISDIR(mode) and not name.startswith(".images.")),
-                          reverse=True)
-    return found, odd
+        is_release = Path(path).name == "images" or bool(set(marks) & set(kinds))
+        if is_release:
+            found.folders.append(path)  # whoever checks the release sees its links
+        for name, mode in kinds.items():
+            inner = str(Path(path, name))
+            if stat.S_ISDIR(mode):
+                waiting.append(inner)
+            elif is_release:
+                continue
+            elif stat.S_ISLNK(mode):
+                found.odd[inner] = "it is a symbolic link, which is not followed"
+            else:
+                found.strays[inner] = "it is not part of the release"
+    found.folders.sort()
+    return found
+
+
+def sweep_leftovers(root: Path, path: str) -> None:
+    """Remove what an older version left beside a folder: it prepared its changes in the tree."""
+    above, _, last = path.rpartition("/")
+    place = Root(root)
+    for name in place.names(f"/{above}"):
+        if name.startswith(f".{last}."):
+            place.remove(f"/{above}/{name}")

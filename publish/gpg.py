@@ -58,6 +58,12 @@ class Gpg:
                     check=False)
         return asked.status == 0 and "no gpg-agent running" not in asked.stderr
 
+    def validity(self, key: str) -> str:
+        """Return gpg's letter for the validity of a public key, such as "e": it has expired."""
+        listing = self.public(["--list-keys", "--with-colons", key], check=False).stdout
+        return next((line.split(":")[1] for line in listing.splitlines()
+                     if line.startswith("pub:")), "")
+
     def fingerprints(self, *, secret: bool = False, key: str | None = None) -> list[str]:
         """Return the fingerprints of the primary keys there are, or of those that `key` names."""
         kind, first = ("--list-secret-keys", "sec") if secret else ("--list-keys", "pub")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,12 +15,12 @@ from images.record import BuildRecord
 from publish.model import (
     RECORD_SUFFIX,
     SUM_SUFFIX,
+    Channel,
     Index,
     PublishedBuild,
     PublishedFile,
     RecordFile,
     published_time,
-    with_latest,
 )
 
 
@@ -91,21 +91,22 @@ def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
 class Merged:
     """What a release folder is going to be.
 
-    index: the new one. sources: where each new file's content comes from, by name.
-    records: the content of each new build.json copy, by name. removed: builds that go.
+    sources: where each new file's content comes from, by name. records: the content of each new
+    build.json copy, by name. removed: builds that go.
     """
 
-    index: Index
+    builds: list[PublishedBuild]
     sources: dict[str, Path]
     records: dict[str, bytes]
     removed: list[str]
+    policy: str = "rehearsal"
+    channels: list[Channel] = field(default_factory=lambda: ["production"])
 
 
 def merge(
-    path: str, current: Index | None, present: Collection[str], builds: Sequence[Build],
-    fingerprint: str, keep: int | None,
+    current: Index | None, present: Collection[str], builds: Sequence[Build], keep: int | None,
 ) -> Merged:
-    """Return what the folder `path` becomes when builds join what it has.
+    """Return what a folder becomes when builds join what it has.
 
     present: the names of the files that are really in it; what its index lists and somebody
     removed is put back when its build is given.
@@ -136,9 +137,8 @@ def merge(
         entries[build.record.name] = build.entry.model_copy(update={"files": merged})
     kept = _newest(list(entries.values()), keep)
     names = {entry.name for entry in kept}
-    index = Index(path=path, signing_key=fingerprint, builds=with_latest(kept))
     return Merged(
-        index,
+        kept,
         {file.file: sources[file.file]
          for entry in kept for file in entry.files if file.file in sources},
         {name: text for name, text in records.items() if name.removesuffix(RECORD_SUFFIX) in names},

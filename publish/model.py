@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from images.record import BuildRecord, DiskSize, FileSize, Name
 
@@ -17,6 +17,7 @@ CHECKSUM = "CHECKSUM"
 SUM_SUFFIX = ".SHA256SUM"
 RECORD_SUFFIX = ".build.json"
 KEYS = "keys"
+SCHEMA = 2
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,254}"
 FILE_NAME = re.compile(_NAME)
@@ -28,6 +29,14 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9A-F]{40}$")]
 BuildId = Annotated[str, Field(pattern=r"^[0-9]{8}\.[0-9]{1,6}$")]
 
+Channel = Literal["development", "testing", "production"]
+CHANNELS: tuple[Channel, ...] = ("development", "testing", "production")
+"""From the least proven to the most; a build in one has been in all before it."""
+
+ALIAS_WORDS: dict[Channel, str] = {
+    "development": "development", "testing": "testing", "production": "latest",
+}
+"""What stands in place of the build id in the name of the newest file of a channel."""
 
 
 def _moment(text: str) -> str:
@@ -35,15 +44,28 @@ def _moment(text: str) -> str:
     return text
 
 
+def _line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it has characters that can't be printed")
+    return text
+
+
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 Moment = Annotated[str, AfterValidator(_moment)]
 """A time as RFC 3339 writes it in UTC, to the second."""
+Line = Annotated[str, Field(max_length=500), AfterValidator(_line)]
+"""Words of a person, for people: one line."""
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 
 
 class PublishedFile(BaseModel):
-    """One artefact. latest_file: its twin's name while it is the newest of its kind, else None."""
+    """One artefact.
+
+    aliases: its other names, while it is the newest of its kind in a channel: "latest" in place
+    of the build id for production, "testing" and "development" for these.
+    latest, latest_file: the same for production alone.
+    """
 
     model_config = _FROZEN
 
@@ -54,6 +76,7 @@ class PublishedFile(BaseModel):
     sha256: Sha256
     latest: bool = False
     latest_file: FileName | None = None
+    aliases: list[FileName] = []
 
 
 class RecordFile(BaseModel):
@@ -66,8 +89,56 @@ class RecordFile(BaseModel):
     sha256: Sha256
 
 
+class GatePassed(BaseModel):
+    """A gate of the policy that a build passed on its way into a channel, and what showed it."""
+
+    model_config = _FROZEN
+
+    gate: Name
+    evidence: Line
+    document: Annotated[str, Field(max_length=65536)] = ""
+
+
+class Event(BaseModel):
+    """Something that happened to a build in the tree; channel: the one that it is in since then."""
+
+    model_config = _FROZEN
+
+    at: Moment
+    action: Name
+    channel: Channel | None = None
+    reason: Line = ""
+    gates: list[GatePassed] = []
+
+
+class Deprecation(BaseModel):
+    """Why a build should no longer be taken, and which one instead."""
+
+    model_config = _FROZEN
+
+    since: Moment
+    reason: Line = ""
+    replaced_by: FileName | None = None
+
+
+class Withdrawal(BaseModel):
+    """Why a build must no longer be used. Its files are gone, its entry stays."""
+
+    model_config = _FROZEN
+
+    since: Moment
+    reason: Line
+
+
 class PublishedBuild(BaseModel):
-    """One build and its files. published: the time of its sources, so the same in each re-make."""
+    """One build and its files. published: the time of its sources, so the same in each re-make.
+
+    channel: the highest one that it has reached. pinned: retention leaves it alone.
+    leaves: retention removes its files at the first opportunity after this time; until then they
+    are there for whoever has an older index at hand.
+    unproven: why it was published without proof; None: it was proven.
+    history: what happened to it, oldest first.
+    """
 
     model_config = _FROZEN
 
@@ -81,6 +152,13 @@ class PublishedBuild(BaseModel):
     build_id: BuildId
     digest: str
     published: Moment
+    channel: Channel = "production"
+    pinned: bool = False
+    leaves: Moment | None = None
+    deprecated: Deprecation | None = None
+    withdrawn: Withdrawal | None = None
+    unproven: Line | None = None
+    history: list[Event] = []
     record: RecordFile
     files: list[PublishedFile]
 
@@ -95,6 +173,17 @@ class PublishedBuild(BaseModel):
         day, _, respin = self.build_id.partition(".")
         return (int(day), int(respin))
 
+    @property
+    def served(self) -> list[PublishedFile]:
+        """The artefacts that lie in the folder: none once the build was withdrawn."""
+        return [] if self.withdrawn else self.files
+
+    def reached(self, channel: Channel) -> bool:
+        """Say whether it may be offered in a channel: it has got there, and is not on its way out.
+        """
+        return (not self.withdrawn and self.leaves is None
+                and CHANNELS.index(self.channel) >= CHANNELS.index(channel))
+
 
 class Index(BaseModel):
     """The whole of index.json.
@@ -102,13 +191,21 @@ class Index(BaseModel):
     path: the folder's own place below the root of the tree, so that a signed folder can't be
     served in another one's place. signing_key: the fingerprint of the key in
     keys/<fingerprint>.asc.
+    revision: grows by one with each change. updated: when that was, later than any time before:
+    names whose content changed carry it as their time, so that no two contents of one name have
+    the same (mirrors and caches compare size and time alone).
+    channels: those of the policy, which is named. series: of each flavour.
     """
 
     model_config = _FROZEN
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     path: FolderPath
     signing_key: Fingerprint
+    revision: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
+    updated: Moment = "1970-01-01T00:00:00Z"
+    policy: Name = "rehearsal"
+    channels: list[Channel] = ["production"]
     builds: list[PublishedBuild]
 
     def dump(self) -> str:
@@ -116,43 +213,94 @@ class Index(BaseModel):
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
 
 
-def published_epoch(build: PublishedBuild) -> float:
-    """Return the published time in seconds since 1970, for the files' own times."""
-    return datetime.datetime.fromisoformat(build.published).timestamp()
+class IndexProblem(ValueError):  # noqa: N818  # a problem of the file's, told as the end of a sentence
+    """The content is no index that can be used; the text says why, as the end of a sentence."""
+
+
+def parse_index(content: bytes) -> Index:
+    """Return the index in a file's content, one of the first schema too.
+
+    Raises IndexProblem.
+    """
+    try:
+        value = json.loads(content)
+        version = value.get("schema_version") if isinstance(value, dict) else None
+        if isinstance(version, int) and version > SCHEMA:
+            raise IndexProblem(f"its schema {version} is newer than {SCHEMA}, the newest that this "
+                               "ccis knows: update ccis")
+        if version == 1:
+            return Index.model_validate(_of_schema_1(value))
+        return Index.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise IndexProblem(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:300]) from error
+    except IndexProblem:
+        raise
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        raise IndexProblem(str(error)[:300]) from error
+
+
+def _of_schema_1(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what an index of the first schema says in the second: all of it is in production."""
+    builds = []
+    for build in value["builds"]:
+        files = [{**file, "aliases": [file["latest_file"]] if file.get("latest_file") else []}
+                 for file in build["files"]]
+        builds.append({**build, "files": files})
+    return {**value, "schema_version": SCHEMA, "builds": builds}
+
+
+def epoch(moment: str) -> int:
+    """Return a moment in seconds since 1970."""
+    return int(datetime.datetime.fromisoformat(moment).timestamp())
+
+
+def moment(epoch_s: float) -> str:
+    """Return a time in seconds since 1970 as RFC 3339 in UTC."""
+    return datetime.datetime.fromtimestamp(int(epoch_s), datetime.UTC).strftime(_TIME)
 
 
 def published_time(record: BuildRecord) -> str:
     """Return the time that index.json gives a build, as RFC 3339 in UTC."""
-    moment = datetime.datetime.fromtimestamp(record.source_date_epoch, datetime.UTC)
-    return moment.strftime(_TIME)
+    return moment(record.source_date_epoch)
 
 
-def latest_name(build: PublishedBuild, file: str) -> str:
-    """Return the name under which the newest build's file is served besides its own."""
-    stem = f"{build.distribution}-{build.flavour}-{build.version}-latest.{build.arch}"
-    return stem + file.removeprefix(build.name)
+def alias_name(build: PublishedBuild, file: str, channel: Channel) -> str:
+    """Return the name under which a channel's newest build's file is served besides its own."""
+    stem = f"{build.distribution}-{build.flavour}-{build.version}-{ALIAS_WORDS[channel]}"
+    return f"{stem}.{build.arch}" + file.removeprefix(build.name)
 
 
-def with_latest(builds: list[PublishedBuild]) -> list[PublishedBuild]:
-    """Return builds, oldest first within a series, with the latest flags where they belong.
+def with_aliases(builds: list[PublishedBuild], channels: list[Channel]) -> list[PublishedBuild]:
+    """Return builds, oldest first within a series, with the names that they have in the channels.
 
-    Latest is decided per kind of file, so that a night without a Vagrant box leaves the newest
-    box there is under its -latest name.
+    The newest is decided per kind of file, so that a night without a Vagrant box leaves the newest
+    box there is under its -latest name. A deprecated build has a channel's name only as long as
+    there is no other.
     """
     newest: dict[str, str] = {}
     ordered = sorted(builds, key=lambda build: (build.series, build.order))
-    for build in ordered:
-        for file in build.files:
-            newest[latest_name(build, file.file)] = file.file
+    for build in sorted(ordered, key=lambda build: build.deprecated is None):
+        for channel in channels:
+            if build.reached(channel):
+                newest |= {alias_name(build, file.file, channel): file.file
+                           for file in build.files}
     return [
-        build.model_copy(update={"files": [_flagged(build, file, newest) for file in build.files]})
+        build.model_copy(update={
+            "files": [_named(build, file, newest, channels) for file in build.files]})
         for build in ordered
     ]
 
 
-def _flagged(build: PublishedBuild, file: PublishedFile, newest: dict[str, str]) -> PublishedFile:
-    twin = latest_name(build, file.file)
-    is_latest = newest[twin] == file.file
+def _named(
+    build: PublishedBuild, file: PublishedFile, newest: dict[str, str], channels: list[Channel],
+) -> PublishedFile:
+    def has(channel: Channel) -> bool:
+        return (channel in channels
+                and newest.get(alias_name(build, file.file, channel)) == file.file)
+
+    latest = alias_name(build, file.file, "production") if has("production") else None
+    aliases = [alias_name(build, file.file, channel) for channel in reversed(CHANNELS)
+               if has(channel)]
     return file.model_copy(
-        update={"latest": is_latest, "latest_file": twin if is_latest else None},
-    )
+        update={"latest": latest is not None, "latest_file": latest, "aliases": aliases})

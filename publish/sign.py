@@ -20,6 +20,13 @@ from publish.gpg import Gpg
 MAX_KEY_BYTES = 1 << 20
 REHEARSAL_USER = "ccis rehearsal (throw-away key, proves nothing) <rehearsal@localhost.invalid>"
 
+_ENDED = {
+    "e": ("has expired", "extend it (gpg --quick-set-expire), or go on with another key "
+          "(--replace-key)"),
+    "r": ("has been revoked", "go on with another key (--replace-key)"),
+}
+"""What gpg's letters for the validity of a key mean (doc/DETAILS), and what to do."""
+
 
 @dataclass(frozen=True)
 class Signer:
@@ -74,10 +81,12 @@ class Signer:
                     "SHA512", "--local-user", self.fingerprint, "--output", signed, kind, content,
                 ])
             except ProgramError as error:
+                ended = _ENDED.get(self.gpg.validity(self.fingerprint))
                 raise HostError(
                     f"gpg could not sign with {self.fingerprint}", where=str(self.gpg.home),
-                    why=error.why,
-                    remedy="if the key has a passphrase, give --passphrase-file, or sign anything "
+                    why=f"the key {ended[0]}" if ended else error.why,
+                    remedy=ended[1] if ended else
+                    "if the key has a passphrase, give --passphrase-file, or sign anything "
                     "with it once so that its agent remembers",
                 ) from error
             return signed.read_text(encoding="utf-8")
@@ -145,4 +154,6 @@ def publish_key(signer: Signer, root: Path, folder: str) -> Path:
     is_whole = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == len(key)
     if not is_whole or place.read(f"/{name}", len(key)) != key.encode():
         write_atomically(root / name, key)
+    elif there is not None and there.st_mode & 0o444 != 0o444:  # made under another umask
+        (root / name).chmod(0o644)
     return root / name

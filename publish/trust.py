@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,14 +65,36 @@ class Keyring:
         beside.write_bytes(signature)
         self._check(["--verify", beside, signed])
 
-    def _check(self, words: list[str | Path]) -> None:
+    def own_past(self, content: bytes, signature: bytes, *, revoked_too: bool = False) -> bool:
+        """Do what detached() does, judged by the time at which the signature was made.
+
+        That is for whoever carries on what he signed himself: a key that has expired since then
+        was good. A reader must not judge so: who has an expired key can put any date into a
+        signature. revoked_too: take the signature of a key that has been revoked; return whether
+        it has been.
+        """
+        if not armour.is_canonical(signature.decode("ascii", errors="replace")):
+            raise SignatureError("it is not one armoured signature and nothing else")
+        signed, beside = self.gpg.home / "signed", self.gpg.home / "signed.asc"
+        signed.write_bytes(content)
+        beside.write_bytes(signature)
+        words: list[str | Path] = ["--verify", beside, signed]
+        said = self.gpg.public(["--trust-model", "always", *words], check=False).stdout
+        made = re.search(r"^\[GNUPG:\] VALIDSIG [0-9A-F]+ [0-9-]+ ([0-9]+) ", said, re.M)
+        if made is not None and re.search(r"^\[GNUPG:\] EXP(KEY)?SIG ", said, re.M):
+            words = ["--faked-system-time", f"{made[1]}!", *words]
+        revoked = "\n[GNUPG:] REVKEYSIG " in f"\n{said}"
+        self._check(words, without="REVKEYSIG" if revoked and revoked_too else None)
+        return revoked
+
+    def _check(self, words: list[str | Path], *, without: str | None = None) -> None:
         said = self.gpg.public(["--trust-model", "always", *words], check=False)
         valid: set[str] = set()
         for line in said.stdout.splitlines():
             fields = line.removeprefix("[GNUPG:] ").split()
             if not line.startswith("[GNUPG:] ") or not fields:
                 continue
-            if fields[0] in _REASONS:
+            if fields[0] in _REASONS and fields[0] != without:
                 # NO_PUBKEY comes after the ERRSIG that it explains.
                 missing = "[GNUPG:] NO_PUBKEY" in said.stdout
                 raise SignatureError(_REASONS["NO_PUBKEY" if missing else fields[0]])
@@ -79,7 +102,7 @@ class Keyring:
                 raise SignatureError("its signature rests on a digest that can be forged")
             if fields[0] == "VALIDSIG":
                 valid.add(fields[-1])  # the primary key's fingerprint, also for a subkey
-        if said.status != 0 or not valid or not valid <= self.fingerprints:
+        if (said.status != 0 and not without) or not valid or not valid <= self.fingerprints:
             raise SignatureError("it has no signature by the trusted key")
 
 

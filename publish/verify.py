@@ -12,22 +12,28 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from host.errors import InputError
 from host.progress import Progress, Silent
 from publish import checksums
 from publish.agree import compare
-from publish.checksums import Sum
+from publish.checksums import MAX_SUM_BYTES, Sum
 from publish.folder import Entry, Folder, UnusableError, opened, release_folders
 from publish.hashing import hash_all
-from publish.model import CHECKSUM, INDEX, INDEX_SIGNATURE, KEYS, SUM_SUFFIX, Index
+from publish.model import (
+    CHECKSUM,
+    INDEX,
+    INDEX_SIGNATURE,
+    KEYS,
+    SUM_SUFFIX,
+    Index,
+    IndexProblem,
+    parse_index,
+)
 from publish.report import Finding, Report
 from publish.sign import MAX_KEY_BYTES
 from publish.trust import Keyring, SignatureError, keyring, keyring_of_file
 
 MAX_SIGNED_BYTES = 64 << 20
-MAX_SUM_BYTES = 4096
 _TRIES = 3
 
 
@@ -45,8 +51,10 @@ def verify(
                          remedy="give the root of a release tree, as in `ccis verify public`")
     pinned = fingerprint.replace(" ", "").upper() if fingerprint else None
     report = Report(root, "pinned" if key or pinned else "first-use")
-    paths, odd = release_folders(root, (CHECKSUM, INDEX))
-    report.findings += [Finding(path, problem) for path, problem in odd.items()
+    layout = release_folders(root, (CHECKSUM, INDEX))
+    paths = layout.folders
+    report.findings += [Finding(path, problem)
+                        for path, problem in (layout.odd | layout.strays).items()
                         if Path(path).parent != Path(KEYS)]  # these are looked at one by one
     if not paths:
         raise InputError("is not a release tree", where=str(root),
@@ -137,11 +145,9 @@ class _Checker:
         if text is None:
             return None
         try:
-            return Index.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            self.find(INDEX, f"it is not a valid index: {place}: {first['msg']}"[:300])
+            return parse_index(text)
+        except IndexProblem as error:
+            self.find(INDEX, f"it is not a valid index: {error}")
             return None
 
     @contextmanager

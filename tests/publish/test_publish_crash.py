@@ -116,13 +116,18 @@ def test_kill_9_leaves_the_old_state_and_the_next_run_cleans_up(
 def test_a_leftover_of_a_killed_publisher_is_removed(
     root: Path, make_build: MakeBuild, put: Publish,
 ) -> None:
+    """In the workshop beside the tree; and in the tree, where an older version had it."""
     put(make_build("20261101.0"))
-    leftover = root / IMAGES / "../.images.k1ll3d"
-    leftover.mkdir()
-    (leftover / "half.qcow2").write_bytes(b"x")
-    assert verify(root).ok  # no reader ever looks there
+    workshop = root.with_name(".public.ccis")
+    leftovers = [workshop / "staging/0", root / IMAGES / "../.images.k1ll3d"]
+    for leftover in leftovers:
+        leftover.mkdir(parents=True)
+        (leftover / "half.qcow2").write_bytes(b"x")
+    (root / ".publish.lock").touch()
     put(make_build("20261102.0"))
-    assert not leftover.exists()
+    assert not any(leftover.exists() for leftover in leftovers)
+    assert verify(root).ok
+    assert sorted(path.name for path in workshop.iterdir()) == ["lock"]
 
 
 @pytest.mark.alone

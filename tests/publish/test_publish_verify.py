@@ -189,6 +189,7 @@ def test_a_latest_twin_that_is_behind_fails_although_all_is_signed(
             if file["file"].endswith(".qcow2"):
                 file["latest"] = build["build_id"] == "20261120.0"
                 file["latest_file"] = twin.name if file["latest"] else None
+                file["aliases"] = [twin.name] if file["latest"] else []
     (folder / "index.json").write_text(json.dumps(index))
     twin.unlink()
     os.link(old, twin)
@@ -256,6 +257,23 @@ def test_a_symbolic_link_is_reported_and_not_followed(tree: Path, name: str) -> 
     path.symlink_to(moved)
     found = {(finding.file, finding.problem) for finding in verify(tree).findings}
     assert (f"{IMAGES}/{name}", "it is a symbolic link, which is not followed") in found
+
+
+@pytest.mark.parametrize("path", ["NOTES.txt", "centos/10-stream/x86_64/evil.qcow2", "isos/a.iso",
+                                  "keys.asc", ".publish.lock"])
+def test_what_no_release_holds_is_reported(tree: Path, path: str) -> None:
+    """Nothing vouches for it, and it lies where people take it for ours."""
+    (tree / path).parent.mkdir(exist_ok=True)
+    (tree / path).write_text("whose?")
+    assert problems(verify(tree)) == {path: "it is not part of the release"}
+
+
+def test_a_folder_of_images_without_checksum_is_reported(tree: Path) -> None:
+    (tree / "centos/11-stream/images").mkdir(parents=True)
+    (tree / "centos/11-stream/images/a.qcow2").write_text("whose?")
+    found = problems(verify(tree))
+    assert "it is missing" in found["centos/11-stream/images/CHECKSUM"]
+    assert found["centos/11-stream/images/a.qcow2"] == "it is not part of the release"
 
 
 def test_a_linked_folder_is_reported_and_not_followed(tree: Path) -> None:

@@ -74,7 +74,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "validate/compare/members.py", "validate/compare/pieces.py",
         "validate/compare/unpacking.py"),
     "the staged folder of a public tree, new and the publisher's own": (
-        "publish/copy.py", "publish/merge.py", "publish/tree.py"),
+        "publish/copy.py", "publish/fill.py", "publish/merge.py", "publish/workshop.py"),
     "libguestfs's calls of these names, inside the appliance": ("validate/mounts.py",),
     "descriptors of a folder that was opened without following links": ("publish/folder.py",),
     "the repository in the user's own cache": (
@@ -95,7 +95,9 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("builder/store.py", "root"): "the store's own folder",
     ("builder/store_key.py", "root"): "the store's own folder",
     ("publish/folder.py", "root"): "the top of a public tree, which a person names",
-    ("publish/tree.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/fill.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/sign.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/workshop.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/verify.py", "root"): "the top of a public tree, which a person names",
     ("rehearsal/assemble.py", "root"): "the cache's own folder",
     ("rehearsal/build.py", "root"): "the cache's own folder",
@@ -171,7 +173,7 @@ PLANTED = [
     ("builder/formats/oci.py",
      "from builder.artefact import TREE\n\nsource = TREE\n\n"
      "def make(source):\n    return (source / 'usr/bin/bash').exists()\n"),
-    ("publish/tree.py", "import os\ndef find(staging):\n    return list(os.walk(staging))\n"),
+    ("publish/merge.py", "import os\ndef find(staging):\n    return list(os.walk(staging))\n"),
     ("publish/sign.py", "import shutil\ndef f(scratch):\n    shutil.rmtree(scratch)\n"),
     ("builder/steps/frames.py", "import shutil\ndef f(a, b):\n    shutil.copytree(a, b)\n"),
     ("rehearsal/create.py", "def f(root):\n    return list(root.rglob('*'))\n"),
