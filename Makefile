@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # Tests of one file, which may share an image or a machine, run on one worker.
-SCRIPTS := tools/setup tools/demo .ci/run $(wildcard tests/*/*/*.sh)
+SCRIPTS := tools/setup tools/demo tools/package .ci/run $(wildcard tests/*/*/*.sh)
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: help setup demo test test-fast test-full lint bench clean
