@@ -114,7 +114,7 @@ def floor(store_folder: Path, folder: Path, release: str) -> dict[str, float]:
         arch=os.uname().machine, formats=image.formats,
         rehearsal=rehearsal.path(release),
     ), store)
-    rpms = rpm_files(plan.request, plan.choices, store, Silent())
+    rpms = rpm_files(plan.selection, plan.choices, store, Silent())
     layers = layers_of_plan(plan, store)
     result = {"unpack into tmpfs": timed(lambda: unpack(rpms))}
     with tempfile.TemporaryDirectory(dir=folder) as scratch:

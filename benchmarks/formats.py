@@ -172,7 +172,7 @@ def built(folder: Path, release: str) -> Iterator[Input]:
             found = replace(found, packages=rpm_files(
                 plan.request, plan.packages, store, Silent()))
         if "comps" in wish.uses:
-            found = replace(found, comps=comps_files(plan.request, store))
+            found = replace(found, comps=comps_files(plan.selection, store))
         return found.only(wish.uses)
 
     (folder / "view").mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -62,19 +62,23 @@ def make_build(tmp_path: Path) -> MakeBuild:
 
 
 @pytest.fixture(scope="session")
-def signing_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the whole session one cache of its own, with one rehearsal key."""
+def signing_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache with one rehearsal key, for all tests of this room."""
     # Short: GnuPG may have to put a socket into it, and those have at most 107 characters.
-    cache = tmp_path_factory.mktemp("c")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("CCIS_CACHE", str(cache))
-    yield cache
-    patch.undo()
+    return tmp_path_factory.mktemp("c")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(signing_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only while a test of this room runs: the other rooms share what the host's cache has."""
+    monkeypatch.setenv("CCIS_CACHE", str(signing_cache))
 
 
 @pytest.fixture(scope="session")
 def signer(signing_cache: Path) -> Signer:
-    return rehearsal_signer()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CCIS_CACHE", str(signing_cache))
+        return rehearsal_signer()
 
 
 @pytest.fixture(scope="session")
