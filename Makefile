@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
-# Tests of one file, which may share an image or a machine, run on one worker.
 SCRIPTS := tools/setup tools/demo tools/package .ci/run $(wildcard tests/*/*/*.sh)
+# Tests of one file, which may share an image or a machine, run on one worker.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: help setup demo test test-fast test-full lint bench clean
