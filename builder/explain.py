@@ -247,5 +247,5 @@ def _script(kickstart: Kickstart, number: int) -> Row:
 
 
 def _is_honoured(command: Command) -> bool:
-    found = registry.entry(command.name)
+    found = registry.handling(command.name)
     return found is not None and found.status.kind == "honoured"

@@ -192,7 +192,7 @@ def run_pre(inputs: pre.Inputs, store: Store, progress: Progress | None = None) 
     return pre.result(make_now(action, store, progress).data)
 
 
-def explain(plan: Plan, store: Store) -> list[dict[str, object]]:
+def why_made(plan: Plan, store: Store) -> list[dict[str, object]]:
     """Say of each step whether the store has its result and, if not, which inputs changed."""
     rows: list[dict[str, object]] = []
     for action in plan.steps.values():

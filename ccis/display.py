@@ -25,8 +25,11 @@ _BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"]
 
 
 @dataclass
-class Step:
-    """One step as far as it is known. total: None where nobody knows how much there is to do."""
+class Line:
+    """One line of the display: a step as far as it is known.
+
+    total: None where nobody knows how much there is to do.
+    """
 
     name: str
     unit: str
@@ -79,13 +82,13 @@ class Display:
     stream: TextIO
     bars: Bars | None = None
     begun_s: float = field(default_factory=time.monotonic)
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, Line] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self, step: str, total: float | None = None, unit: str = "") -> None:
         """Show that a step begins."""
         with self._lock:
-            known = Step(step, unit, total, time.monotonic(), said_s=time.monotonic())
+            known = Line(step, unit, total, time.monotonic(), said_s=time.monotonic())
             self.steps[step] = known
             if self.bars is None:
                 self._print(f"{step} …")
@@ -109,7 +112,7 @@ class Display:
     def finish(self, step: str, *, cached: bool = False, note: str = "") -> None:
         """Show that a step is done."""
         with self._lock:
-            known = self.steps.setdefault(step, Step(step, "", None, time.monotonic()))
+            known = self.steps.setdefault(step, Line(step, "", None, time.monotonic()))
             known.ended_s, known.cached, known.note = time.monotonic(), cached, note
             if self.bars is not None and known.task is not None:
                 self.bars.remove_task(known.task)

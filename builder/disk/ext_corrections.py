@@ -18,7 +18,7 @@ of misc/create_inode.c, seen with 1.47.0), and debugfs reads commands of at most
 
 
 @dataclass(frozen=True)
-class Entry:
+class Found:
     """Something in a tree. path: inside it, absolute. time_s: of its last change.
 
     attributes: the extended ones, when there are at least two, so that their order matters, and
@@ -30,7 +30,7 @@ class Entry:
     attributes: dict[str, bytes]
 
 
-def entries(view: Path) -> list[Entry]:
+def entries(view: Path) -> list[Found]:
     """Return what is to be put right in a tree that mke2fs -d is about to copy.
 
     Raises InputError for what mke2fs or an ext file system can't hold.
@@ -45,12 +45,12 @@ def entries(view: Path) -> list[Entry]:
         if each.path == "/lost+found" and not each.is_folder:
             raise InputError("/lost+found is no folder", where=each.path,
                              why="an ext file system has its own", remedy="remove it in %post")
-        found.append(Entry(each.path, int(each.status.st_mtime), _ordered(each.attributes())))
+        found.append(Found(each.path, int(each.status.st_mtime), _ordered(each.attributes())))
     return found
 
 
 def correct(
-    target: str, view: Path, found: Sequence[Entry], scratch: Path, clock: dict[str, str],
+    target: str, view: Path, found: Sequence[Found], scratch: Path, clock: dict[str, str],
 ) -> None:
     """Put a file system right that was filled from `view`.
 
@@ -69,7 +69,7 @@ def correct(
 
 
 def _commands(
-    view: Path, found: Sequence[Entry], odd: dict[str, int], values: _Values,
+    view: Path, found: Sequence[Found], odd: dict[str, int], values: _Values,
 ) -> Iterator[bytes]:
     with Root(view).folder() as top:
         yield from _root(os.fstat(top))

@@ -27,7 +27,7 @@ _STORAGE = ("part", "partition", "autopart", "raid", "volgroup", "logvol", "btrf
 
 
 @dataclass(frozen=True)
-class Report:
+class Findings:
     """What there is to say of one kickstart, in the order of its lines."""
 
     file: str
@@ -44,7 +44,7 @@ class Report:
         return dict(Counter(finding.kind for finding in self.findings))
 
 
-def lint(path: Path, release: Release, folders: Sequence[Path] = ()) -> Report:
+def lint(path: Path, release: Release, folders: Sequence[Path] = ()) -> Findings:
     """Read one kickstart as far as it can be read, and judge every line of it.
 
     folders: of this host, where its parts may be besides its own folder.
@@ -53,7 +53,7 @@ def lint(path: Path, release: Release, folders: Sequence[Path] = ()) -> Report:
     try:
         read = survey(path, release.dialect, folders)
     except CcisError as error:
-        return Report(str(path), [_problem(error, str(path))])
+        return Findings(str(path), [_problem(error, str(path))])
     kickstart = read.kickstart
     findings = [_problem(error, str(path)) for error in read.problems]
     findings += [Finding(verdict.status.kind, verdict.name, verdict.status.reason, verdict.where)
@@ -68,7 +68,7 @@ def lint(path: Path, release: Release, folders: Sequence[Path] = ()) -> Report:
         findings += _of_layout(kickstart, release)
     files = {name: number for number, name in enumerate(kickstart.sources)}
     findings.sort(key=lambda each: (files.get(each.file, -1), each.line or 0))
-    return Report(str(path), findings)
+    return Findings(str(path), findings)
 
 
 def _of_layout(kickstart: Kickstart, release: Release) -> list[Finding]:

@@ -10,7 +10,7 @@ from pykickstart.version import stringToVersion
 
 from builder.kickstart import registry
 from builder.kickstart.options import DIALECTS, Spellings, options_of, section_options
-from builder.kickstart.registry import Entry, Status
+from builder.kickstart.registry import Handling, Status
 
 PAGE = Path(__file__).parents[2] / "docs/kickstart.md"
 
@@ -97,7 +97,7 @@ def _table(
     yield f"| {what} | option | status | by which step, or why |" + (f" {extra} |" if extra else "")
     yield "|---|---|---|---|" + ("---|" if extra else "")
     for name, versions, options in entries:
-        found = registry.entry(name)
+        found = registry.handling(name)
         assert found is not None
         yield _row(name, "", found.status) + (f" {versions} |" if extra else "")
         for spellings in options:
@@ -105,7 +105,7 @@ def _table(
             yield _row(name, text, _of(found, spellings)) + ("  |" if extra else "")
 
 
-def _of(found: Entry, spellings: Spellings) -> Status:
+def _of(found: Handling, spellings: Spellings) -> Status:
     status = found.of(spellings)
     return Status(status.kind, "") if status == found.status else status
 
@@ -115,7 +115,7 @@ def _row(name: str, option: str, status: Status) -> str:
 
 
 def _own_options(name: str) -> tuple[Spellings, ...]:
-    found = registry.entry(name)
+    found = registry.handling(name)
     return tuple((option,) for option in found.options) if found else ()
 
 

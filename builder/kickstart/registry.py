@@ -44,8 +44,8 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One name's own status, and those of its options that differ from it."""
+class Handling:
+    """How a command or section is handled: its own status, and that of options where it differs."""
 
     status: Status
     options: dict[str, Status] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Verdict:
     where: str
 
 
-_entries: dict[str, Entry] = {}
+_handlings: dict[str, Handling] = {}
 _finishing: list[Callable[[Kickstart, Tree], None]] = []
 
 
@@ -76,7 +76,7 @@ def honours(
     """Register a function that turns one command into changes of the tree."""
     def register(handler: Handler) -> Handler:
         for name in names:
-            _add(name, Entry(Status("honoured", "settings"),
+            _add(name, Handling(Status("honoured", "settings"),
                              _options(meaningless, refused), handler))
         return handler
     return register
@@ -91,7 +91,7 @@ def honours_addon(
     """
     def register(handler: AddonHandler) -> AddonHandler:
         own = {option: Status("honoured", "settings") for option in options}
-        _add(f"%addon {name}", Entry(Status("honoured", "settings"),
+        _add(f"%addon {name}", Handling(Status("honoured", "settings"),
                                      own | _options(meaningless, refused), addon_handler=handler))
         return handler
     return register
@@ -108,25 +108,25 @@ def honoured_by(
 ) -> None:
     """Register what another step reads, such as the disk's layout."""
     for name in names:
-        _add(name, Entry(Status("honoured", step), _options(meaningless, refused)))
+        _add(name, Handling(Status("honoured", step), _options(meaningless, refused)))
 
 
 def meaningless(reason: str, *names: str) -> None:
     """Register what steers an installer and leaves no trace in what it installs."""
     for name in names:
-        _add(name, Entry(Status("meaningless", reason)))
+        _add(name, Handling(Status("meaningless", reason)))
 
 
 def refused(reason: str, *names: str) -> None:
     """Register what an image build can't or won't do."""
     for name in names:
-        _add(name, Entry(Status("refused", reason)))
+        _add(name, Handling(Status("refused", reason)))
 
 
-def _add(name: str, new: Entry) -> None:
-    if name in _entries:
+def _add(name: str, new: Handling) -> None:
+    if name in _handlings:
         raise ValueError(f"{name} is registered twice")
-    _entries[name] = new
+    _handlings[name] = new
 
 
 def _options(without_meaning: Reasons | None, turned_down: Reasons | None) -> dict[str, Status]:
@@ -136,16 +136,16 @@ def _options(without_meaning: Reasons | None, turned_down: Reasons | None) -> di
     }
 
 
-def entry(name: str) -> Entry | None:
+def handling(name: str) -> Handling | None:
     """Return what is registered for a command, section or add-on."""
     _load()
-    return _entries.get(name)
+    return _handlings.get(name)
 
 
 def names() -> list[str]:
     """Return every registered name."""
     _load()
-    return sorted(_entries)
+    return sorted(_handlings)
 
 
 STRAY = "it is an assignment and no command; Anaconda refuses such a line"
@@ -163,13 +163,13 @@ def verdicts(kickstart: Kickstart) -> Iterator[Verdict]:
             words = [(word.partition("=")[0],) for word in section.words if word.startswith("--")]
             yield from _judge(" ".join(["%addon", *section.words[:1]]), words, section.where)
         else:
-            found = entry(section.name)
+            found = handling(section.name)
             known = section_options(section.name) if found and found.options else ()
             yield from _judge(section.name, recognise(section.words, known), section.where)
 
 
 def _judge(name: str, options: Iterable[Spellings], where: str) -> Iterator[Verdict]:
-    found = entry(name)
+    found = handling(name)
     if found is None:
         yield Verdict(name, Status("refused", "the builder does not know it"), where)
         return
@@ -207,7 +207,7 @@ def apply(kickstart: Kickstart, tree: Tree) -> None:
     _load()
     rank = {name: number for number, name in enumerate(_LAST, start=1)}
     for command in sorted(kickstart.commands, key=lambda each: rank.get(each.name, 0)):
-        if (found := entry(command.name)) and found.handler:
+        if (found := handling(command.name)) and found.handler:
             try:
                 found.handler(command, tree)
             except ProgramError as error:
@@ -216,7 +216,7 @@ def apply(kickstart: Kickstart, tree: Tree) -> None:
     for function in _finishing:
         function(kickstart, tree)
     for addon in kickstart.addons:
-        if (found := entry(f"%addon {addon.name}")) and found.addon_handler:
+        if (found := handling(f"%addon {addon.name}")) and found.addon_handler:
             found.addon_handler(addon, tree)
 
 

@@ -20,7 +20,7 @@ from ccis.selection import (
 
 if TYPE_CHECKING:
     from builder.kickstart.findings import Finding
-    from builder.kickstart.lint import Report
+    from builder.kickstart.lint import Findings
 
 app = typer.Typer(add_completion=False)
 
@@ -61,12 +61,12 @@ def lint(
         raise typer.Exit(2)
 
 
-def _shown(report: Report, problems: bool) -> list[Finding]:
+def _shown(report: Findings, problems: bool) -> list[Finding]:
     return [finding for finding in report.findings
             if not problems or finding.kind in ("refused", "warning")]
 
 
-def _content(report: Report, problems: bool) -> dict[str, Any]:
+def _content(report: Findings, problems: bool) -> dict[str, Any]:
     return {
         "file": report.file, "refused": report.refused, "counts": report.counts,
         "findings": [{**asdict(finding), "file": finding.file, "line": finding.line}
@@ -74,13 +74,13 @@ def _content(report: Report, problems: bool) -> dict[str, Any]:
     }
 
 
-def _text(reports: list[Report], problems: bool) -> Iterator[str]:
+def _text(reports: list[Findings], problems: bool) -> Iterator[str]:
     for number, report in enumerate(reports):
         yield from [""] * bool(number)
         yield from _lines(report, problems)
 
 
-def _lines(report: Report, problems: bool) -> list[str]:
+def _lines(report: Findings, problems: bool) -> list[str]:
     counts = ", ".join(f"{report.counts[kind]} {word.lower()}" for kind, word in _WORDS.items()
                        if kind in report.counts)
     lines = [f"{report.file}: {counts or 'empty'}"]

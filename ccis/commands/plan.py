@@ -63,7 +63,7 @@ def plan(
                 "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,
                 "digest": made.digest, "engine": made.engine.name if made.engine else None,
                 "engine_reason": made.engine_reason, "source_date_epoch": made.epoch,
-                "steps": planner.explain(made, store),
+                "steps": planner.why_made(made, store),
                 "packages": [choice.record.nevra for choice in made.packages],
                 "added": [{"package": name, "reason": reason} for name, reason in made.added],
                 "notes": [{"where": where, "text": text} for where, text in made.notes],

@@ -37,7 +37,7 @@ def test_every_command_and_option_stands_in_the_table(dialect: str) -> None:
 def test_the_table_has_the_registry_s_own_statuses() -> None:
     words = {"honoured": "honoured", "meaningless": "without meaning", "refused": "refused"}
     for name in registry.names():
-        found = registry.entry(name)
+        found = registry.handling(name)
         assert found and rows()[name, ""] == words[found.status.kind]
         for option, status in found.options.items():
             assert rows()[name, option] == words[status.kind]

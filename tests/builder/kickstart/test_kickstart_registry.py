@@ -29,13 +29,13 @@ def test_an_option_with_a_status_of_its_own_is_one_that_the_command_takes() -> N
         if name.startswith("%addon"):
             continue  # its words are the add-on's own affair
         known = options.section_options(name) if name.startswith("%") else options.options_of(name)
-        found = registry.entry(name)
+        found = registry.handling(name)
         assert found and set(found.options) <= {each for names in known for each in names}, name
 
 
 def test_reasons_are_clauses() -> None:
     for name in registry.names():
-        found = registry.entry(name)
+        found = registry.handling(name)
         assert found
         for status in (found.status, *found.options.values()):
             assert status.reason and not status.reason.endswith("."), (name, status)
@@ -76,6 +76,6 @@ def test_options_are_found_however_they_are_spelled(
 
 
 def test_a_name_has_one_status() -> None:
-    assert registry.entry("lang")
+    assert registry.handling("lang")
     with pytest.raises(ValueError, match="lang is registered twice"):
         registry.meaningless("none", "lang")

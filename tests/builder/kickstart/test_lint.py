@@ -9,20 +9,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builder.kickstart.lint import Report, lint
+from builder.kickstart.lint import Findings, lint
 from images import catalogue
 
 RELEASE = catalogue.release("centos-stream-10")
 OURS = catalogue.kickstart_of(catalogue.image("generic-cloud"))
 
 
-def judge(folder: Path, text: str | bytes, name: str = "test.ks") -> Report:
+def judge(folder: Path, text: str | bytes, name: str = "test.ks") -> Findings:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return lint(path, RELEASE)
 
 
-def said(report: Report, *kinds: str) -> list[tuple[str, str, int | None]]:
+def said(report: Findings, *kinds: str) -> list[tuple[str, str, int | None]]:
     return [(finding.kind, finding.name, finding.line) for finding in report.findings
             if finding.kind in kinds]
 
