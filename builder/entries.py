@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from builder import manifest
+from builder.steps.contract import FILES
 from host.beneath.root import Root
 from host.beneath.walk import look
-from host.errors import InputError
+from host.errors import CcisError, InputError
 from host.folders import is_real_folder
 
 RECORD = "entry.json"
-_DATA, _FILES = "data", "files"
+_DATA, _DAMAGED = "data", "damaged"
 _LIMIT_BYTES = 16 << 20
 _LATEST_S = 253370764800.0  # the year 9999
 
@@ -44,9 +47,12 @@ class Entry:
 
 
 class _Record(BaseModel):
-    """entry.json. things: what is on top of the data, see _things(). bytes: on disk."""
+    """entry.json. things: what is on top of the data, see _things(). bytes: on disk.
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    manifest: digest of the manifest's text, empty until that is written.
+    """
+
+    model_config = ConfigDict(strict=True, extra="ignore")
 
     step: str
     digest: str
@@ -54,34 +60,83 @@ class _Record(BaseModel):
     label: str
     things: dict[str, list[int]]
     bytes: int = Field(ge=0, le=1 << 50)
+    manifest: str = ""
 
 
 def write_entry(
     folder: Path, step: str, digest: str, inputs: dict[str, str], label: str,
 ) -> None:
-    """Write the record of a result whose data is complete."""
-    record = _Record(step=step, digest=digest, inputs=inputs, label=label,
-                     things=_things(folder), bytes=_disk_bytes(folder))
-    (folder / RECORD).write_text(json.dumps(record.model_dump(), indent=1), encoding="utf-8")
+    """Write the record of a result whose data is complete, and whose manifest is still to come."""
+    _write(folder, _Record(step=step, digest=digest, inputs=inputs, label=label,
+                           things=_things(folder), bytes=0))
 
 
-def read_entry(path: Path) -> Entry | None:
-    """Return the entry of a folder, or None if there is none or its data was changed since."""
+def complete(path: Path) -> None:
+    """Write the manifest of a result that was put into the store; from now on others see it.
+
+    Raises OSError; then it is as if the result had never been put.
+    """
     record = _record(path)
-    if record is None:
+    if record is not None:
+        written = manifest.write(path, path / _DATA)
+        _write(path, record.model_copy(
+            update={"manifest": written.digest, "bytes": written.size_bytes}))
+
+
+def _write(folder: Path, record: _Record) -> None:
+    text = json.dumps(record.model_dump(), indent=1)
+    Root(folder).write(f"/{RECORD}", text.encode())
+
+
+def read_entry(path: Path, *, is_complete: bool = True) -> Entry | None:
+    """Return the entry of a folder, or None if there is none or its data was changed since.
+
+    is_complete: off takes one without a manifest as well.
+    """
+    record = _record(path)
+    if record is None or (is_complete and not record.manifest):
         return None
     try:
-        if record.things != _things(path):
+        if record.things != _things(path) or Root(path).exists(f"/{_DAMAGED}", follow=False):
             return None
-    except OSError:
+    except (OSError, CcisError):
         return None
     return Entry(record.step, record.digest, path, record.inputs, record.label, record.bytes)
 
 
-def known_size(path: Path) -> int | None:
-    """Return how many bytes on disk a result was said to take; None if its record is none."""
+def flaw_of(
+    path: Path, *, whole: bool = False, on_bytes: Callable[[int], None] = lambda _: None,
+) -> str | None:
+    """Return what is wrong with a result, None when it is as it was put; see manifest.flaw()."""
     record = _record(path)
-    return record.bytes if record else None
+    if record is None:
+        return "its record is damaged"
+    if not record.manifest:
+        return "it was never finished"
+    if not is_real_folder(path / _DATA):
+        return "its data is missing"
+    return manifest.flaw(path, path / _DATA, record.manifest, whole=whole, on_bytes=on_bytes)
+
+
+def mark_damaged(path: Path, why: str) -> None:
+    """Have a result be none from now on, though it is still there to be looked at."""
+    with suppress(OSError, CcisError):
+        Root(path).write(f"/{_DAMAGED}", why.encode("utf-8", "surrogateescape"))
+
+
+def known_size(path: Path) -> int | None:
+    """Return how many bytes on disk a result was said to take; None if its record is none, or says
+    that it was never finished."""
+    record = _record(path)
+    if record is None or not (record.manifest or record.bytes):  # the latter: of an older ccis
+        return None
+    return record.bytes
+
+
+def label_of(path: Path) -> str:
+    """Return what a result is of, nothing if its record is none."""
+    record = _record(path)
+    return record.label if record else ""
 
 
 def last_use(path: Path) -> float:
@@ -121,7 +176,7 @@ def _things(path: Path) -> dict[str, list[int]]:
     """
     found = {}
     root = Root(path)
-    for folder in (f"/{_DATA}", f"/{_DATA}/{_FILES}"):
+    for folder in (f"/{_DATA}", f"/{_DATA}/{FILES}"):
         if folder != f"/{_DATA}" and not root.is_folder(folder, follow=False):
             continue
         with root.folder(folder, links=False) as opened:
@@ -135,14 +190,3 @@ def _thing(status: os.stat_result | None) -> list[int]:
         return []
     kind = stat.S_IFMT(status.st_mode)
     return [kind, status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else [kind]
-
-
-def _disk_bytes(folder: Path) -> int:
-    """Return the blocks that a tree takes on disk, each hard-linked file counted once."""
-    seen: set[int] = set()
-    total = 0
-    for found in Root(folder).walk():
-        if found.status.st_ino not in seen:
-            seen.add(found.status.st_ino)
-            total += found.status.st_blocks * 512
-    return total

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from builder.entries import flaw_of
 from builder.graph import Action
 from builder.planner import Plan
 from builder.schedule import Task, execute
@@ -23,6 +24,9 @@ from host.progress import Progress
 Key = tuple[str, str]
 """An action's name and digest."""
 
+_TRIES = 3
+"""How often a step is made whose inputs in the store turn out to be damaged."""
+
 
 @dataclass
 class Execution:
@@ -36,6 +40,8 @@ class Execution:
     _tasks: dict[Key, Task] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _first_failure: threading.Lock = field(default_factory=threading.Lock)
+    _from_store: set[Key] = field(default_factory=set)
+    _mending: threading.RLock = field(default_factory=threading.RLock)
 
     def run(self, when_done: Callable[[Plan], None]) -> None:
         """Make all that is missing; call `when_done` for each plan whose artefacts are there."""
@@ -54,8 +60,9 @@ class Execution:
         for key in actions:
             if key in self._tasks:
                 continue
-            if found := self.results.get(key) or self.store.find(*key):
-                for note in notes.read(found.data):
+            found = self.results.get(key)
+            if data := found.data if found else self.store.peek(*key):
+                for note in notes.read(data):
                     self.progress.say(note)
 
     def _finish(self, plan: Plan, when_done: Callable[[Plan], None]) -> None:
@@ -73,9 +80,7 @@ class Execution:
         key = _key(action)
         if key in self.results or key in self._tasks:
             return
-        if found := self.store.find(action.name, action.digest):
-            self.results[key] = found
-            self.progress.finish(self._shown(plan, action), cached=True)
+        if self._taken(plan, action):
             return
         for each in action.needs:
             self._want(plan, each)
@@ -86,32 +91,81 @@ class Execution:
     def _missing(self, actions: Iterable[Action]) -> list[Key]:
         return [_key(each) for each in actions if _key(each) not in self.results]
 
+    def _taken(self, plan: Plan, action: Action) -> bool:
+        """Take an action's result from the store, if it is there and sound."""
+        found = self.store.take(action.name, action.digest, self.progress.say)
+        if found is None:
+            return False
+        self.results[_key(action)] = found
+        self._from_store.add(_key(action))
+        self.progress.finish(self._shown(plan, action), cached=True)
+        return True
+
     def _make(self, plan: Plan, action: Action) -> None:
+        """Make an action's result; again, if it failed because of what was in the store."""
+        for _ in range(_TRIES):
+            before = {each.name: self.results[_key(each)] for each in action.needs}
+            try:
+                self._make_once(plan, action, before)
+                return
+            except CcisError as error:
+                if self._stopping.is_set() or not self._mended(plan, action, before):
+                    error.add_note(f"step: {self._shown(plan, action)}")
+                    self._after(error, plan, self.progress)
+                    raise
+
+    def _make_once(self, plan: Plan, action: Action, before: Mapping[str, Entry]) -> None:
         shown = self._shown(plan, action)
-        progress = _Shown(self.progress, action.name, shown, self._stopping)
+        progress = notes.Noting(_Shown(self.progress, action.name, shown, self._stopping))
 
         def fill(folder: Path) -> None:
-            before = {each.name: self.results[_key(each)].data for each in action.needs}
             if not isinstance(action.step, Conversion):  # it says itself how much there is to do
                 progress.start(action.name)
-            action.step.make(action.inputs, before, Place(folder, self.store, progress))
+            action.step.make(action.inputs, {name: entry.data for name, entry in before.items()},
+                             Place(folder, self.store, progress))
             notes.write(folder, progress.said)
 
         with measured() as cost:
-            try:
-                self.results[_key(action)], cached = self.store.make(
-                    action.name, action.digest, inputs=action.all_inputs, label=plan.label,
-                    fill=fill)
-            except CcisError as error:
-                error.add_note(f"step: {shown}")
-                self._after(error, plan, progress)
-                raise
+            entry, cached = self.store.make(
+                action.name, action.digest, inputs=action.all_inputs, label=plan.label, fill=fill,
+                say=lambda text: self.progress.say(f"{shown}: {text}"))
+        self.results[_key(action)] = entry
         if cached:  # another process has made it meanwhile
-            for note in notes.read(self.results[_key(action)].data):
-                progress.say(note)
+            for note in notes.read(entry.data):
+                self.progress.say(note)
         else:
             self.costs[_key(action)] = cost
         self.progress.finish(shown, cached=cached)
+
+    def _mended(self, plan: Plan, action: Action, before: Mapping[str, Entry]) -> bool:
+        """Look wholly at the results of the store that a failed step started from.
+
+        Those that are damaged are made again. Say whether one was, now or by another thread: then
+        the step is worth another try.
+        """
+        with self._mending:
+            for each in action.needs:
+                key = _key(each)
+                entry = self.results[key]
+                if key not in self._from_store or entry is not before[each.name]:
+                    continue
+                if why := flaw_of(entry.path, whole=True):
+                    self.progress.say(f"{self._shown(plan, each)}: the result in the store is "
+                                      f"damaged and is made again: {why}")
+                    self.store.forget(entry, why)
+                    del self.results[key]
+            for each in action.needs:
+                self._provide(plan, each)
+        return any(self.results[_key(each)] is not before[each.name] for each in action.needs)
+
+    def _provide(self, plan: Plan, action: Action) -> None:
+        """See that an action's result is there, in this thread."""
+        if _key(action) in self.results or self._taken(plan, action):
+            return
+        for each in action.needs:
+            self._provide(plan, each)
+        self._from_store.discard(_key(action))
+        self._make(plan, action)
 
     def _after(self, error: CcisError, plan: Plan, progress: Progress) -> None:
         """Run the %onerror scripts after the first failure, unless its step has run them itself.
@@ -145,16 +199,12 @@ class Execution:
 
 @dataclass(frozen=True)
 class _Shown:
-    """Progress of one step, under the name that a person sees; it ends work that is of no use.
-
-    said: what the step had to say, a part of its result: who gets it from the store is told, too.
-    """
+    """Progress of one step, under the name that a person sees; it ends work that is of no use."""
 
     progress: Progress
     step: str
     shown: str
     stopping: threading.Event
-    said: list[str] = field(default_factory=list)
 
     def start(self, step: str, total: float | None = None, unit: str = "") -> None:
         self.progress.start(self._name(step), total, unit)
@@ -168,7 +218,6 @@ class _Shown:
         self.progress.finish(self._name(step), cached=cached, note=note)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
         self.progress.say(text)
 
     def _name(self, step: str) -> str:

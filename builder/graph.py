@@ -100,24 +100,12 @@ def _add(
 
 def make_now(action: Action, store: Store, progress: Progress | None = None) -> Entry:
     """Return the result of an action that the planner itself needs, made unless it is there."""
+    watcher = notes.Noting(progress or Silent())
+
     def fill(folder: Path) -> None:
-        watcher = _Noting(progress or Silent())
         action.step.make(action.inputs, {}, Place(folder, store, watcher))
         notes.write(folder, watcher.said)
 
-    entry, _ = store.make(action.name, action.digest, inputs=action.all_inputs, label="", fill=fill)
+    entry, _ = store.make(action.name, action.digest, inputs=action.all_inputs, label="", fill=fill,
+                          say=watcher.progress.say)
     return entry
-
-
-class _Noting:
-    """Progress of a step that the planner makes; it keeps what the step says."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.said: list[str] = []
-        self.start, self.advance = progress.start, progress.advance
-        self.finish = progress.finish
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-        self._progress.say(text)

@@ -37,6 +37,13 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
     return _take(path, mode | fcntl.LOCK_NB)
 
 
+def wait_lock(path: Path) -> int:
+    """Take the lock when others let go of it: its descriptor (os.close() frees it)."""
+    descriptor = _take(path, fcntl.LOCK_EX)
+    assert descriptor is not None
+    return descriptor
+
+
 def _take(path: Path, operation: int) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:

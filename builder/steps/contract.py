@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # what a step may look at is no part of what it does
     from builder.store import Store
     from host.progress import Progress
 
-__all__ = ["FILES", "IMAGE", "LAYER", "Before", "Inputs", "Place", "Step"]
+__all__ = ["FILES", "IMAGE", "LAYER", "SUMS", "Before", "Inputs", "Place", "Step"]
 
 LAYER = "layer"
 """In the result of a step that changes the tree: the folder that holds what it changed."""
@@ -30,6 +30,9 @@ IMAGE = "image"
 
 FILES = "files"
 """In the result of a format: the folder with the artefact's files, each named by its ending."""
+
+SUMS = "sums.json"
+"""In the result of a format: the SHA-256 of each of these files, by its name."""
 
 Before = Mapping[str, Path]
 """The results before a step by the names of their steps, the lowest layer first."""

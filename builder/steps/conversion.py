@@ -14,15 +14,13 @@ from pydantic import PlainSerializer, SkipValidation
 from builder.artefact import DISK, About, Format
 from builder.kickstart.secret_words import masked
 from builder.steps import contract
-from builder.steps.contract import FILES, IMAGE, Before, Place
+from builder.steps.contract import FILES, IMAGE, SUMS, Before, Place
 from host.errors import ProgramError
 from host.files import sha256_file
 from host.space import full_disk_error, says_full
 
 if TYPE_CHECKING:
     from builder.steps.facts import Facts
-
-_SUMS = "sums.json"
 
 
 def _fields(about: About) -> dict[str, Any]:
@@ -92,7 +90,7 @@ class Conversion:
                 raise full_disk_error(place.folder, f"making {self.name}") from error
             raise
         sums = _sums(files, before.get(self.format.source))
-        (place.folder / _SUMS).write_text(json.dumps(sums), encoding="ascii")
+        (place.folder / SUMS).write_text(json.dumps(sums), encoding="ascii")
 
     @contextmanager
     def _source(self, before: Before, place: Place) -> Iterator[Path]:
@@ -106,13 +104,13 @@ class Conversion:
 
 def files_of(data: Path) -> list[tuple[Path, str]]:
     """Return the files in a format's result, each with its SHA-256."""
-    sums = json.loads((data / _SUMS).read_text(encoding="ascii"))
+    sums = json.loads((data / SUMS).read_text(encoding="ascii"))
     return [(data / FILES / ending, digest) for ending, digest in sorted(sums.items())]
 
 
 def _sums(files: Path, source: Path | None) -> dict[str, str]:
     """Return the SHA-256 of each file; one that is a link to the source's is not read again."""
     known = {path.stat().st_ino: digest for path, digest in files_of(source)} \
-        if source and (source / _SUMS).is_file() else {}
+        if source and (source / SUMS).is_file() else {}
     return {path.name: known.get(path.stat().st_ino) or sha256_file(path)
             for path in sorted(files.iterdir())}

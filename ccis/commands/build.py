@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccis import output
-from ccis.display import watching
+from ccis.display import amount, watching
 from ccis.selection import (
     DEFAULT_RELEASE,
     HOST_ARCH,
@@ -113,6 +113,6 @@ def _summary(built: Built) -> dict[str, object]:
 
 def _text(built: Built) -> list[str]:
     lines = [f"{built.folder}/"]
-    lines += [f"  {artefact.file}  {artefact.size_bytes / 1e6:,.0f} MB"
+    lines += [f"  {artefact.file}  {amount(artefact.size_bytes, 'bytes')}"
               for artefact in built.record.artefacts]
     return [*lines, "  build.json"]

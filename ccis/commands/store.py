@@ -1,12 +1,14 @@
-"""`ccis store`: what the store holds, and how to be rid of it."""
+"""`ccis store`: what the store holds, whether it is sound, and how to be rid of it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
 from ccis import output
+from ccis.display import amount, watching
 from ccis.selection import JsonOption
 
 app = typer.Typer(add_completion=False)
@@ -31,11 +33,46 @@ def show(json: JsonOption = False) -> None:
     }
     total = sum(size for _, _, size, _ in rows)
     text = [
-        f"{store.root}: {total / 1e9:.2f} GB of {store.limit_bytes / 1e9:.0f} GB",
-        *(f"  {datetime.fromtimestamp(stamp, UTC):%Y-%m-%d %H:%M}  {size / 1e6:>8,.0f} MB  "
+        f"{store.root}: {amount(total, 'bytes')} of {amount(store.limit_bytes, 'bytes')}",
+        *(f"  {datetime.fromtimestamp(stamp, UTC):%Y-%m-%d %H:%M}  {amount(size, 'bytes'):>10}  "
           f"{step:<11} {label}" for step, label, size, stamp in rows),
     ]
     output.report(content, lambda: text, to_json=json)
+
+
+@app.command()
+def verify(
+    json: JsonOption = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Remove what is damaged.")] = False,
+) -> None:
+    """Read every result in the store and compare it, file by file, with what was put.
+
+    \b
+    ccis store verify
+    ccis store verify --repair
+
+    Exit status 1 when one is damaged; the next build that needs it makes it again. With --repair
+    it is removed, and the status is 1 only for what a running build still reads.
+    """
+    from builder import store_check
+    from builder.store import open_store
+
+    with watching(table=False) as progress:
+        store = open_store()
+        found = list(store_check.check(store, progress, repair=repair))
+    bad = [each for each in found if each.flaw]
+    left = [each for each in bad if not each.removed]
+    total_bytes = sum(each.bytes for each in found)
+    content = {"ok": not left, "root": str(store.root), "bytes": total_bytes, "results": found}
+    text = [
+        *(f"{'removed' if each.removed else 'FAIL'} {each.step} {each.digest[:12]} "
+          f"({each.label or 'of no image'}): {each.flaw}" for each in bad),
+        f"{len(found) - len(bad)} of {len(found)} results are as they were put "
+        f"({amount(total_bytes, 'bytes')} in {store.root})",
+    ]
+    output.report(content, lambda: text, to_json=json)
+    if left:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -36,7 +36,7 @@ WRONG = {
     "bytes": _changed(bytes="many"), "negative": _changed(bytes=-1), "huge": _changed(bytes=10**80),
     "inputs": _changed(inputs=["a"]), "label": _changed(label=None), "things": _changed(things=[]),
     "another step": _changed(step="other"), "another digest": _changed(digest="two"),
-    "more": _changed(more=1), "no number": _changed(bytes=float("nan")),
+    "manifest": _changed(manifest=["a"]), "no number": _changed(bytes=float("nan")),
 }
 
 
@@ -78,6 +78,7 @@ def test_a_result_that_is_damaged_is_made_anew(
     opened.newest("step", "an image")
     opened.usage()
     found, _ = make(opened, "one")
+    opened.settle()
     assert (found / "data/layer/usr/bin/su").is_file() and read_entry(found)
     opened.release()
     opened.limit_bytes = 0
@@ -270,6 +271,7 @@ def test_no_damage_ends_a_run(
     again.usage()
     for digest in ("one", "two", "three"):
         path, _ = make(again, digest)
+        again.settle()
         assert read_entry(path) is not None
     again.release()
     again.limit_bytes = 0

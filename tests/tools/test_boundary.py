@@ -49,7 +49,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "validate/boot/firmware.py",
         "validate/reader.py"),
     "steps' results in the store, beside the layers and not in them": (
-        "builder/build.py", "builder/entries.py", "builder/provenance.py", "builder/steps/notes.py",
+        "builder/build.py", "builder/entries.py", "builder/eviction.py", "builder/manifest.py",
+        "builder/provenance.py", "builder/steps/notes.py",
         "builder/steps/conversion.py", "builder/steps/disk.py",
         "builder/steps/frames.py", "builder/steps/pre.py", "builder/steps/resolution.py",
         "builder/steps/views.py",
@@ -57,7 +58,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/scripting/disk.py",
         "builder/packages/installed.py", "builder/tree/labels.py",
         "builder/scripting/scripts.py", "builder/scripting/shims.py",
-        "builder/packages/signatures.py", "builder/store.py", "builder/store_key.py"),
+        "builder/packages/signatures.py", "builder/store.py", "builder/store_folder.py",
+        "builder/store_key.py"),
     "our own source and data files": (
         "builder/identity.py", "builder/kickstart/reference.py", "builder/steps/programs.py",
         "rehearsal/cache.py",
@@ -92,7 +94,7 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("builder/steps/frames.py", "upper"): "the new layer's top, made here",
     ("builder/steps/frames.py", "lower"): "the top of the layer below, made by an earlier step",
     ("builder/scripting/installer.py", "root"): "made anew, before a script has seen it",
-    ("builder/store.py", "root"): "the store's own folder",
+    ("builder/store_folder.py", "root"): "the store's own folder",
     ("builder/store_key.py", "root"): "the store's own folder",
     ("publish/folder.py", "root"): "the top of a public tree, which a person names",
     ("publish/fill.py", "root"): "the top of a public tree; the way below it has no links",

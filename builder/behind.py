@@ -1,0 +1,52 @@
+"""Work behind the back of a build: a gentle thread, which ends what it was given before we end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from host.errors import CcisError
+
+log = logging.getLogger("ccis.store")
+
+_NICENESS = 10
+
+
+class Behind:
+    """A queue of work on results; what goes wrong with one costs that result alone."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: set[Future[None]] = set()
+
+    def do(self, work: Callable[[Path], None], path: Path, then: Callable[[], None]) -> None:
+        """Have work done on a result some time; `then` is called after it, whatever came of it."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, initializer=_be_nice)
+        future = self._pool.submit(_guarded, work, path, then)
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+
+    def wait(self) -> None:
+        """Return when all work is done."""
+        wait(tuple(self._waiting))
+
+
+def _guarded(work: Callable[[Path], None], path: Path, then: Callable[[], None]) -> None:
+    try:
+        work(path)
+    except (OSError, CcisError) as error:  # a full disk, say: the next run makes it again
+        log.warning("%s can't be kept: %s", path, error)
+    finally:
+        then()
+
+
+def _be_nice() -> None:
+    """Give way to what makes results."""
+    thread = threading.get_native_id()
+    own = os.getpriority(os.PRIO_PROCESS, thread)
+    os.setpriority(os.PRIO_PROCESS, thread, max(own, _NICENESS))
