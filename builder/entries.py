@@ -133,6 +133,12 @@ def known_size(path: Path) -> int | None:
     return record.bytes
 
 
+def is_listed(path: Path) -> bool:
+    """Say whether a result has a manifest: those of an older ccis have none, and are not used."""
+    record = _record(path)
+    return record is not None and bool(record.manifest)
+
+
 def label_of(path: Path) -> str:
     """Return what a result is of, nothing if its record is none."""
     record = _record(path)

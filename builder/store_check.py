@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from builder.entries import flaw_of, known_size, label_of, mark_damaged
+from builder.entries import flaw_of, is_listed, known_size, label_of, mark_damaged
 from builder.eviction import discard
 from builder.store import Store
 from host.locks import try_lock
@@ -31,11 +31,12 @@ def check(store: Store, progress: Progress, *, repair: bool = False) -> Iterator
     """Read every result and yield what was found of each.
 
     A damaged one counts as none from then on, so that the next build makes it again; repair: it is
-    removed at once, unless a running build reads it. What is being made just now is left out.
+    removed at once, unless a running build reads it. What is being made just now is left out, and
+    so is what an older ccis put, which is not used.
     progress: of the bytes on disk.
     """
     waiting = [(path, size_bytes) for path in store.paths()
-               if (size_bytes := known_size(path)) is not None]
+               if (size_bytes := known_size(path)) is not None and is_listed(path)]
     progress.start(STEP, sum(size_bytes for _, size_bytes in waiting), "bytes")
     before_bytes = 0
     for path, size_bytes in waiting:

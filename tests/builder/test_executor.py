@@ -1,0 +1,181 @@
+"""The executor: what the store gives is looked at before it is used, and made again if need be."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from builder import manifest
+from builder.executor import Execution
+from builder.graph import Action
+from builder.steps.contract import Inputs, Place
+from builder.store import Store
+from host.beneath.remove import remove_tree
+from host.beneath.root import Root
+from host.errors import InputError
+
+KEY = b"k" * 32
+
+
+@dataclass(frozen=True)
+class Words:
+    """A step that writes what the steps before it wrote, and its own word."""
+
+    name: str
+    after: Sequence[str] = ()
+    programs: Sequence[str] = ()
+    made: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        vars(self)["__name__"] = "builder.steps.contract"  # where its code is, as of a module
+
+    def inputs(self, facts: object) -> Inputs:
+        return Inputs(epoch=1)
+
+    def make(self, inputs: Any, before: Mapping[str, Path], place: Place) -> None:
+        self.made.append(self.name)
+        (place.folder / "layer").mkdir()
+        words = [*((each / "layer/words").read_text() for each in before.values()), self.name]
+        if any("?" in word for word in words):
+            raise InputError("a word that nobody knows")
+        (place.folder / "layer/words").write_text(" ".join(words))
+        place.progress.say(f"{self.name} was said")
+
+
+@dataclass
+class Heard:
+    """A progress that keeps what is said."""
+
+    said: list[str] = field(default_factory=list)
+
+    def start(self, step: str, total: float | None = None, unit: str = "") -> None: ...
+    def advance(self, step: str, done: float, note: str = "") -> None: ...
+    def finish(self, step: str, *, cached: bool = False, note: str = "") -> None: ...
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Any:
+    yield tmp_path / "store"
+    remove_tree(tmp_path / "store")
+
+
+CHAIN = ("packages", "settings", "disk")
+
+
+def actions(names: Sequence[str] = CHAIN) -> dict[str, Action]:
+    """A chain: each starts from all before it."""
+    found: dict[str, Action] = {}
+    for name in names:
+        step = Words(name, tuple(found))
+        found[name] = Action(step, Inputs(epoch=1), KEY, tuple(found.values())[-1:])
+    return found
+
+
+def run(root: Path, names: Sequence[str] = CHAIN) -> tuple[list[str], list[str], str]:
+    """Carry out a chain; return what was made, what was said, and the result."""
+    steps = actions(names)
+    last = steps[names[-1]]
+    plan = SimpleNamespace(
+        steps=steps, wanted=[last], label="image",
+        kickstart=SimpleNamespace(scripts_of=lambda _: []),
+        options=SimpleNamespace(flavour="Image", targets=[]))
+    heard = Heard()
+    store = Store(root, 1 << 30)
+    execution = Execution([plan], store, heard)  # type: ignore[list-item]
+    try:
+        execution.run(lambda _: None)
+    finally:
+        store.release()
+    made = [name for each in steps.values()
+            for name in each.step.made]  # type: ignore[attr-defined]
+    text = (execution.results[last.name, last.digest].data / "layer/words").read_text()
+    return made, heard.said, text
+
+
+def result(root: Path, name: str) -> Path:
+    (path,) = (root / "objects" / name).iterdir()
+    return path
+
+
+def evict(root: Path, *names: str) -> None:
+    for name in names:
+        remove_tree(root / "objects" / name)
+
+
+def write_quietly(entry: Path, text: str) -> None:
+    """Change a result as a bad disk does: nothing but its content tells."""
+    file = entry / "data/layer/words"
+    before = file.stat()
+    file.write_text(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    stamps = array("q", (manifest._stamp(found) for found in Root(entry / "data").walk()))
+    (entry / "stamps").write_bytes(stamps.tobytes())
+
+
+WHOLE = "packages packages settings disk"
+
+
+def test_what_the_store_has_is_not_made_again(root: Path) -> None:
+    assert run(root)[0] == ["packages", "settings", "disk"]
+    made, said, text = run(root)
+    assert (made, text) == ([], WHOLE)
+    assert sorted(said) == ["disk was said", "packages was said", "settings was said"]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda entry: (entry / "data/layer/words").write_text("other"),
+    lambda entry: (entry / "data/layer/words").unlink(),
+    lambda entry: (entry / "data/layer/words").chmod(0o600),
+    lambda entry: remove_tree(entry / "data/layer"),
+    lambda entry: (entry / "entry.json").write_text("[]"),
+    lambda entry: (entry / "manifest.json").unlink(),
+    remove_tree,
+], ids=["written", "file missing", "mode", "layer missing", "record", "manifest", "all gone"])
+@pytest.mark.parametrize("name", ["packages", "settings"])
+def test_a_damaged_layer_is_made_again_and_what_stands_on_it_stays(
+    root: Path, name: str, damage: Callable[[Path], object],
+) -> None:
+    run(root)
+    evict(root, "disk")
+    damage(result(root, name))
+    made, _, text = run(root)
+    assert (made, text) == ([name, "disk"], WHOLE)
+    assert run(root)[0] == []
+
+
+def test_a_damaged_result_that_nobody_needs_is_left_alone(root: Path) -> None:
+    run(root)
+    (result(root, "packages") / "data/layer/words").write_text("other")
+    assert run(root)[0] == []
+
+
+def test_a_step_that_fails_because_of_a_damaged_layer_is_tried_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a sample did not hit is looked for when something fails."""
+    run(root)
+    evict(root, "disk", "settings")
+    write_quietly(result(root, "packages"), "package?")
+    monkeypatch.setattr(manifest, "SAMPLE_BYTES", 0)
+    made, said, text = run(root)
+    assert (made, text) == (["packages", "settings", "settings", "disk"], WHOLE)
+    (damaged,) = (line for line in said if "damaged" in line)
+    assert damaged == ("packages: the result in the store is damaged and is made again: "
+                       "/layer/words has another content than it had")
+
+
+def test_a_step_that_fails_by_itself_fails_once(root: Path) -> None:
+    run(root, ("packages",))
+    with pytest.raises(InputError, match="nobody knows") as caught:
+        run(root, ("packages", "settings?"))
+    assert caught.value.__notes__ == ["step: settings?"]
