@@ -170,7 +170,7 @@ def built(folder: Path, release: str) -> Iterator[Input]:
         found = plan.about
         if "packages" in wish.uses:
             found = replace(found, packages=rpm_files(
-                plan.request, plan.packages, store, Silent()))
+                plan.selection, plan.packages, store, Silent()))
         if "comps" in wish.uses:
             found = replace(found, comps=comps_files(plan.selection, store))
         return found.only(wish.uses)
