@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from host.errors import InputError
+from ccis import output
+from host.errors import HostError, InputError
 
 if TYPE_CHECKING:
     from images.record import BuildRecord
@@ -69,6 +70,30 @@ def key_of(path: Path | None) -> Key | None:
     from validate.key import read
 
     return read(path) if path else None
+
+
+def keep_proof(subject: Subject, reports: Sequence[Report]) -> None:
+    """Put reports on an artefact of a build beside its build.json, where `ccis publish` looks.
+
+    They count for these bytes alone; an artefact that is not as its build made it gets none.
+    """
+    from host.files import sha256_file
+    from images.proof import Proof, add
+
+    if subject.record is None or subject.spec.name != subject.record.spec:
+        return
+    built = {artefact.file: artefact.sha256 for artefact in subject.record.artefacts}
+    sha256 = built.get(subject.path.name)
+    if sha256 is None or sha256_file(subject.path) != sha256:
+        return
+    proofs = [Proof(artefact=subject.path.name, sha256=sha256, spec=report.spec,
+                    firmware=report.firmware, passed=report.passed,
+                    failed=[result.rule for result in report.failures])
+              for report in reports]
+    try:
+        add(subject.path.parent, proofs)
+    except HostError as error:  # somebody else's folder: what was found is still worth printing
+        output.note(f"the proof is not kept for `ccis publish`: {error}")
 
 
 def report_text(report: Report) -> list[str]:

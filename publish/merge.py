@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from host.errors import InputError
+from images import proof
 from images import record as build_record
 from images.record import BuildRecord
 from publish.model import (
@@ -22,6 +23,7 @@ from publish.model import (
     RecordFile,
     published_time,
 )
+from publish.policies import Policy
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
             record=RecordFile(file=record.name + RECORD_SUFFIX, size_bytes=len(text),
                               sha256=hashlib.sha256(text).hexdigest()),
             files=[PublishedFile(**artefact.model_dump()) for artefact in artefacts],
+            proofs=proofs_of(folder, record),
         )
         build = Build(folder, record, text, entry)
         # The index checks the path too, but only after much has been copied.
@@ -85,6 +88,12 @@ def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
         raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
                          where=where) from error
     return build
+
+
+def proofs_of(folder: Path, record: BuildRecord) -> list[proof.Proof]:
+    """Return what was proven of these very artefacts; raises InputError for a bad report.json."""
+    digests = {artefact.file: artefact.sha256 for artefact in record.artefacts}
+    return [each for each in proof.read(folder) if digests.get(each.artefact) == each.sha256]
 
 
 @dataclass(frozen=True)
@@ -99,18 +108,20 @@ class Merged:
     sources: dict[str, Path]
     records: dict[str, bytes]
     removed: list[str]
-    policy: str = "rehearsal"
-    channels: list[Channel] = field(default_factory=lambda: ["production"])
+    policy: str
+    channels: list[Channel]
 
 
 def merge(
     current: Index | None, present: Collection[str], builds: Sequence[Build], keep: int | None,
+    policy: Policy,
 ) -> Merged:
     """Return what a folder becomes when builds join what it has.
 
     present: the names of the files that are really in it; what its index lists and somebody
     removed is put back when its build is given.
-    keep: so many of the newest builds of each series stay; None: all. Raises InputError when a
+    keep: so many of the newest builds of each series stay; None: all. An entry that is there keeps
+    its channel and history. Raises InputError when a
     file was published before with another content: what people may have fetched never changes.
     """
     entries = {entry.name: entry for entry in current.builds} if current else {}
@@ -121,6 +132,9 @@ def merge(
         files = {file.file: file for file in there.files} if there else {}
         wanted = [file for file in build.entry.files if file.file not in present]
         for file in build.entry.files:
+            if there is not None and there.withdrawn:
+                raise InputError(f"{there.name} was withdrawn", where=str(build.folder),
+                                 why=there.withdrawn.reason, remedy="build again")
             known = files.get(file.file)
             if known is not None and known.sha256 != file.sha256:
                 raise InputError(
@@ -134,7 +148,9 @@ def merge(
         records[build.entry.record.file] = build.record_text
         files |= {file.file: file for file in wanted}
         merged = sorted(files.values(), key=lambda file: file.file)
-        entries[build.record.name] = build.entry.model_copy(update={"files": merged})
+        entry = build.entry if there is None else there.model_copy(
+            update={"record": build.entry.record, "digest": build.entry.digest})
+        entries[build.record.name] = entry.model_copy(update={"files": merged})
     kept = _newest(list(entries.values()), keep)
     names = {entry.name for entry in kept}
     return Merged(
@@ -142,7 +158,7 @@ def merge(
         {file.file: sources[file.file]
          for entry in kept for file in entry.files if file.file in sources},
         {name: text for name, text in records.items() if name.removesuffix(RECORD_SUFFIX) in names},
-        sorted(set(entries) - names),
+        sorted(set(entries) - names), policy.name, policy.order,
     )
 
 
@@ -153,5 +169,6 @@ def _newest(entries: list[PublishedBuild], keep: int | None) -> list[PublishedBu
     for series in {entry.series for entry in entries}:
         members = sorted((entry for entry in entries if entry.series == series),
                          key=lambda entry: entry.order)
-        kept += members[-keep:]
+        kept += [entry for entry in members
+                 if entry in members[-keep:] or entry.pinned or entry.withdrawn]
     return kept

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from images.proof import Proof
 from images.record import BuildRecord, DiskSize, FileSize, Name
 
 INDEX = "index.json"
@@ -137,6 +138,7 @@ class PublishedBuild(BaseModel):
     leaves: retention removes its files at the first opportunity after this time; until then they
     are there for whoever has an older index at hand.
     unproven: why it was published without proof; None: it was proven.
+    proofs: of its artefacts, as they were when it was published or promoted.
     history: what happened to it, oldest first.
     """
 
@@ -158,6 +160,7 @@ class PublishedBuild(BaseModel):
     deprecated: Deprecation | None = None
     withdrawn: Withdrawal | None = None
     unproven: Line | None = None
+    proofs: list[Proof] = []
     history: list[Event] = []
     record: RecordFile
     files: list[PublishedFile]
@@ -179,8 +182,7 @@ class PublishedBuild(BaseModel):
         return [] if self.withdrawn else self.files
 
     def reached(self, channel: Channel) -> bool:
-        """Say whether it may be offered in a channel: it has got there, and is not on its way out.
-        """
+        """Say whether a channel may offer it: it has got there, and is not on its way out."""
         return (not self.withdrawn and self.leaves is None
                 and CHANNELS.index(self.channel) >= CHANNELS.index(channel))
 

@@ -14,47 +14,76 @@ sees the old state or the new; a publisher that dies leaves the old one.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from host.errors import InputError
 from host.progress import Progress
 from publish.change import Edit, Publication, PublishedFolder, change
 from publish.current import Current
+from publish.enter import entered
+from publish.gates import Approval
 from publish.merge import Build, Merged, merge, read_build
+from publish.model import Channel
+from publish.policies import Policy
 from publish.sign import Signer
 
-__all__ = ["Publication", "PublishedFolder", "publish"]
+__all__ = ["Options", "Publication", "PublishedFolder", "publish"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How builds are published.
+
+    keep: so many of the newest builds of each flavour stay in the folders that change; None: all.
+    formats: publish these artefacts alone. channel: into this one; None: where the policy says.
+    unproven: why a build that nobody proved may be published.
+    """
+
+    policy: Policy
+    keep: int | None = None
+    formats: Collection[str] | None = None
+    channel: Channel | None = None
+    unproven: str | None = None
+    approvals: Sequence[Approval] = ()
 
 
 def publish(
-    build_folders: Sequence[Path], root: Path, signer: Signer, progress: Progress, *,
-    keep: int | None = None, formats: Collection[str] | None = None, replace_key: bool = False,
-    now_s: float | None = None,
+    build_folders: Sequence[Path], root: Path, signer: Signer, progress: Progress,
+    options: Options, *, replace_key: bool = False, now_s: float | None = None,
 ) -> Publication:
     """Publish builds into the release tree at `root`, which is made if need be.
 
-    keep: so many of the newest builds of each flavour stay in the folders that change; None: all.
-    formats: publish these artefacts alone. replace_key: go on with another key than the one that
-    signed the folder so far. now_s: the time of the publication; None: the clock's.
+    replace_key: go on with another key than the one that signed the folder so far. now_s: the time
+    of the publication; None: the clock's.
 
     Raises InputError for a bad build, a file that changed since its build, a file published
-    before with another content, or a folder that is not as its index says; HostError when
-    signing or writing fails. Whatever it raises, the tree is as it was.
+    before with another content, or a folder that is not as its index says; CheckFailedError for a
+    build that does not pass the channel's gates; HostError when signing or writing fails. Whatever
+    it raises, the tree is as it was.
     """
-    if keep is not None and keep < 1:
-        raise InputError("--keep must be 1 or more", where=f"--keep {keep}")
-    builds = [read_build(folder, formats) for folder in build_folders]
+    if options.keep is not None and options.keep < 1:
+        raise InputError("--keep must be 1 or more", where=f"--keep {options.keep}")
+    builds = [read_build(folder, options.formats) for folder in build_folders]
     _refuse_doubles(builds)
     paths = sorted({build.public_path for build in builds})
-    return change(root, {path: _joining(path, builds, keep) for path in paths}, signer, progress,
-                  replace_key=replace_key, now_s=now_s)
+    edits = {path: _joining(path, builds, options, signer) for path in paths}
+    return change(root, edits, signer, progress, replace_key=replace_key, now_s=now_s)
 
 
-def _joining(path: str, builds: Sequence[Build], keep: int | None) -> Edit:
+def _joining(path: str, builds: Sequence[Build], options: Options, signer: Signer) -> Edit:
     members = [build for build in builds if build.public_path == path]
+    channel = options.channel or options.policy.publish_into
 
     def edit(current: Current, at: str) -> Merged:
-        return merge(current.index, current.present, members, keep)
+        known = {build.name for build in current.index.builds} if current.index else set()
+        ready = [
+            build if build.record.name in known else replace(build, entry=entered(
+                build.entry.model_copy(update={"unproven": options.unproven}), channel,
+                "published", options.policy, at, signer.fingerprint, options.approvals))
+            for build in members
+        ]
+        return merge(current.index, current.present, ready, options.keep, options.policy)
 
     return edit
 

@@ -44,6 +44,10 @@ class Keyring:
 
         Only what the signature covers comes back, never a line before or after it.
         """
+        return self.clear_signed_by(text)[0]
+
+    def clear_signed_by(self, text: bytes) -> tuple[str, frozenset[str]]:
+        """Return what a clear-signed text says, and whose keys signed it (their fingerprints)."""
         try:
             decoded = text.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -53,8 +57,8 @@ class Keyring:
         signed, content = self.gpg.home / "signed", self.gpg.home / "content"
         signed.write_bytes(text)
         content.unlink(missing_ok=True)
-        self._check(["--output", content, "--decrypt", signed])
-        return content.read_text(encoding="utf-8")
+        valid = self._check(["--output", content, "--decrypt", signed])
+        return content.read_text(encoding="utf-8"), valid
 
     def detached(self, content: bytes, signature: bytes) -> None:
         """Raise SignatureError unless `signature` is a trusted key's for `content`."""
@@ -87,7 +91,9 @@ class Keyring:
         self._check(words, without="REVKEYSIG" if revoked and revoked_too else None)
         return revoked
 
-    def _check(self, words: list[str | Path], *, without: str | None = None) -> None:
+    def _check(
+        self, words: list[str | Path], *, without: str | None = None,
+    ) -> frozenset[str]:
         said = self.gpg.public(["--trust-model", "always", *words], check=False)
         valid: set[str] = set()
         for line in said.stdout.splitlines():
@@ -104,6 +110,7 @@ class Keyring:
                 valid.add(fields[-1])  # the primary key's fingerprint, also for a subkey
         if (said.status != 0 and not without) or not valid or not valid <= self.fingerprints:
             raise SignatureError("it has no signature by the trusted key")
+        return frozenset(valid)
 
 
 @contextmanager

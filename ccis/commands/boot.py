@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ccis import names, output
-from ccis.artefacts import KeyOption, key_of, report_text, subject_of
+from ccis.artefacts import KeyOption, keep_proof, key_of, report_text, subject_of
 from ccis.display import watching
 from ccis.selection import JsonOption
 
@@ -52,6 +52,7 @@ def boot(
             lambda each: start(
                 subject.path, each, subject.spec, subject.record, progress, key=opens),
             wanted))
+    keep_proof(subject, reports)
     output.report(reports, lambda: (row for report in reports for row in report_text(report)),
                   to_json=json)
     if not all(report.passed for report in reports):

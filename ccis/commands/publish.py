@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ccis import names, output
 from ccis.display import watching
-from host.errors import InputError
+from ccis.release import (
+    ApprovalOption,
+    ApproverKeysOption,
+    HomeOption,
+    PassphraseOption,
+    PolicyOption,
+    RehearsalOption,
+    SignOption,
+    policy_of,
+    signer_of,
+)
 
 if TYPE_CHECKING:
-    from publish.sign import Signer
     from publish.tree import Publication
 
 app = typer.Typer(add_completion=False)
@@ -27,18 +36,21 @@ def publish(
     root: Annotated[
         Path, typer.Option(help="The root of the release tree; made if need be.")
     ] = Path("public"),
-    sign_with: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Sign with this secret key of yours.")
+    channel: Annotated[
+        Literal["development", "testing", "production"] | None,
+        typer.Option(help="The channel.  [default: where the policy says]")
     ] = None,
-    gnupg_home: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where that key is.  [default: ~/.gnupg]")
+    unproven: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Publish what nobody proved, into "
+                                 "development; the index says so.")
     ] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file whose first line opens the key.")
-    ] = None,
-    rehearsal_key: Annotated[
-        bool, typer.Option("--rehearsal-key", help="Sign with a throw-away key of this host's.")
-    ] = False,
+    policy: PolicyOption = None,
+    approval: ApprovalOption = None,
+    approver_keys: ApproverKeysOption = None,
+    sign_with: SignOption = None,
+    gnupg_home: HomeOption = None,
+    passphrase_file: PassphraseOption = None,
+    rehearsal_key: RehearsalOption = False,
     replace_key: Annotated[
         bool, typer.Option("--replace-key", help="Go on where another key has signed so far.")
     ] = False,
@@ -58,28 +70,22 @@ def publish(
     ccis publish build/CentOS-… --root public --sign-with releases@example.org
     ccis publish build/CentOS-… --root public --rehearsal-key
 
-    Files that are published never change; publishing the same build again does nothing.
+    Files that are published never change; publishing the same build again does nothing. Only what
+    `ccis validate` proved gets in; with the rehearsal's key and policy, everything does, and is in
+    production at once.
     """
     from publish import tree
+    from publish.approvals import read_approvals
+    from publish.find import any_index
 
-    signer = _signer(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    its = policy_of(policy, None if replace_key else any_index(root),
+                    "rehearsal" if rehearsal_key else "sig")
+    options = tree.Options(its, keep, formats or None, channel, unproven,
+                           read_approvals(approval or [], approver_keys))
     with watching(table=False) as progress:
-        done = tree.publish(build, root, signer, progress, keep=keep, formats=formats or None,
-                            replace_key=replace_key)
+        done = tree.publish(build, root, signer, progress, options, replace_key=replace_key)
     output.report(done, lambda: _text(done), to_json=json)
-
-
-def _signer(
-    sign_with: str | None, home: Path | None, passphrase_file: Path | None, rehearsal: bool,
-) -> Signer:
-    from publish.sign import rehearsal_signer, user_signer
-
-    if rehearsal == (sign_with is not None):
-        raise InputError("a release is signed with exactly one key", where="the command line",
-                         remedy="give --sign-with KEY, or --rehearsal-key to try things out")
-    if sign_with is None:
-        return rehearsal_signer()
-    return user_signer(sign_with, home, passphrase_file)
 
 
 def _text(done: Publication) -> list[str]:

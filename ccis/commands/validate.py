@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ccis import names, output
-from ccis.artefacts import KeyOption, key_of, report_text, subject_of
+from ccis.artefacts import KeyOption, keep_proof, key_of, report_text, subject_of
 from ccis.display import watching
 from ccis.selection import JsonOption
 
@@ -46,6 +46,7 @@ def validate(
     opens = key_of(key)
     with watching(table=False) as progress:
         report = prove(subject.path, subject.spec, subject.record, progress, key=opens)
+    keep_proof(subject, [report])
     if junit:
         junit.write_text(to_junit([report]), encoding="utf-8")
     output.report(report, lambda: report_text(report), to_json=json)

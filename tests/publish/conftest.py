@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from host.progress import Silent
 from images.record import Artefact, BuildRecord, Package, dump
 from publish.gpg import Gpg
+from publish.policies import load_policy
 from publish.sign import Signer, rehearsal_signer
-from publish.tree import Publication, publish
+from publish.tree import Options, Publication, publish
 
 MakeBuild = Callable[..., Path]
 Publish = Callable[..., Publication]
@@ -101,7 +103,12 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def put(root: Path, signer: Signer) -> Publish:
     """Return a function that publishes builds into the test's tree."""
-    def publish_into(*builds: Path, by: Signer | None = None, **options: object) -> Publication:
-        return publish(builds, root, by or signer, Silent(), **options)  # type: ignore[arg-type]
+    def publish_into(
+        *builds: Path, by: Signer | None = None, replace_key: bool = False,
+        now_s: float | None = None, policy: str = "rehearsal", **options: Any,
+    ) -> Publication:
+        return publish(builds, root, by or signer, Silent(),
+                       Options(load_policy(policy), **options), replace_key=replace_key,
+                       now_s=now_s)
 
     return publish_into

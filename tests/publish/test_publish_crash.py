@@ -22,8 +22,10 @@ import sys
 from pathlib import Path
 from host.progress import Silent
 from publish.sign import rehearsal_signer
-from publish.tree import publish
-publish([Path(word) for word in sys.argv[2:]], Path(sys.argv[1]), rehearsal_signer(), Silent())
+from publish.policies import load_policy
+from publish.tree import Options, publish
+publish([Path(word) for word in sys.argv[2:]], Path(sys.argv[1]), rehearsal_signer(), Silent(),
+        Options(load_policy("rehearsal")))
 """
 
 

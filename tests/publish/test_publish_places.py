@@ -124,10 +124,12 @@ def test_a_file_system_without_exchange_is_refused_before_anything_is_copied(
         pass
     else:
         pytest.skip("this FUSE can exchange")
-    from publish.tree import publish
+    from publish.policies import load_policy
+    from publish.tree import Options, publish
     from tests.publish.conftest import Silent, rehearsal_signer
     with pytest.raises(HostError, match="can't exchange two folders in one step") as caught:
-        publish([make_build()], fuse / "public", rehearsal_signer(), Silent())
+        publish([make_build()], fuse / "public", rehearsal_signer(), Silent(),
+                Options(load_policy("rehearsal")))
     assert "ext4" in str(caught.value)
     assert list((fuse / "public").iterdir()) == []
 
@@ -168,7 +170,8 @@ def test_equal_files_of_a_build_are_stored_once(
 def test_on_xfs_the_build_and_the_tree_share_their_blocks(
     tmp_path: Path, make_build: MakeBuild, put: Publish,
 ) -> None:
-    from publish.tree import publish
+    from publish.policies import load_policy
+    from publish.tree import Options, publish
     from tests.publish.conftest import Silent, rehearsal_signer
     image, mount = tmp_path / "xfs.img", tmp_path / "xfs"
     mount.mkdir()
@@ -182,7 +185,8 @@ def test_on_xfs_the_build_and_the_tree_share_their_blocks(
         subprocess.run(["cp", "-a", build, moved], check=True)
         os.sync()
         before = os.statvfs(mount)
-        publish([moved], mount / "public", rehearsal_signer(), Silent())
+        publish([moved], mount / "public", rehearsal_signer(), Silent(),
+                Options(load_policy("rehearsal")))
         os.sync()
         after = os.statvfs(mount)
         used = (before.f_bfree - after.f_bfree) * before.f_bsize

@@ -66,8 +66,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "rehearsal/comps.py", "rehearsal/convert.py", "rehearsal/table.py"),
     "files that the person who runs ccis names": (
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
-        "builder/packages/origins.py", "builder/packages/repositories.py", "publish/sign.py",
-        "publish/verify.py", "validate/artefact.py", "validate/key.py"),
+        "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
+        "publish/policies.py", "publish/sign.py", "publish/verify.py", "validate/artefact.py", "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py", "publish/gpg.py",
         "publish/trust.py", "validate/boot/console.py", "validate/boot/qemu.py",
@@ -97,6 +97,7 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("builder/store_folder.py", "root"): "the store's own folder",
     ("builder/store_key.py", "root"): "the store's own folder",
     ("publish/folder.py", "root"): "the top of a public tree, which a person names",
+    ("publish/find.py", "root"): "the top of a public tree, which a person names",
     ("publish/fill.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/sign.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/workshop.py", "root"): "the top of a public tree; the way below it has no links",

@@ -1,0 +1,106 @@
+"""What the commands that change a release tree have in common: root, key, policy, build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccis import output
+from ccis.display import watching
+from host.errors import InputError
+
+if TYPE_CHECKING:
+    from publish.change import Publication
+    from publish.model import Index, PublishedBuild
+    from publish.moves import Move
+    from publish.policies import Policy
+    from publish.sign import Signer
+
+RootOption = Annotated[Path, typer.Option(help="The root of the release tree.")]
+SignOption = Annotated[
+    str | None, typer.Option("--sign-with", metavar="KEY",
+                             help="Sign with this secret key of yours.")]
+HomeOption = Annotated[
+    Path | None, typer.Option("--gnupg-home", metavar="FOLDER",
+                              help="Where that key is.  [default: ~/.gnupg]")]
+PassphraseOption = Annotated[
+    Path | None, typer.Option("--passphrase-file", metavar="FILE",
+                              help="A file whose first line opens the key.")]
+RehearsalOption = Annotated[
+    bool, typer.Option("--rehearsal-key", help="Sign with a throw-away key of this host's.")]
+PolicyOption = Annotated[
+    str | None, typer.Option("--policy", metavar="NAME|FILE",
+                             help="Gates, retention, cadence.  [default: the tree's own]")]
+ApprovalOption = Annotated[
+    list[Path] | None, typer.Option("--approval", metavar="FILE",
+                                    help="What `ccis approve` made; may be repeated.")]
+ApproverKeysOption = Annotated[
+    Path | None, typer.Option("--approver-keys", metavar="FILE",
+                              help="The public keys of those who approve.")]
+BuildArgument = Annotated[
+    str, typer.Argument(help="The name of a build in the tree, as CentOS-Stream-….x86_64.",
+                        show_default=False)]
+
+
+def signer_of(
+    key: str | None, home: Path | None, passphrase_file: Path | None, rehearsal: bool,
+) -> Signer:
+    """Return the one signer that the options name; raises InputError for none, or two."""
+    from publish.sign import rehearsal_signer, user_signer
+
+    if rehearsal == (key is not None):
+        raise InputError("a release is signed with exactly one key", where="the command line",
+                         remedy="give --sign-with KEY, or --rehearsal-key to try things out")
+    if key is None:
+        return rehearsal_signer()
+    return user_signer(key, home, passphrase_file)
+
+
+def policy_of(option: str | None, index: Index | None, default: str) -> Policy:
+    """Return the policy that is asked for, or the folder's own, or for a new tree the default."""
+    from publish.policies import load_policy
+
+    if option is not None:
+        return load_policy(option)
+    if index is None or index.revision == 0:
+        return load_policy(default)
+    try:
+        return load_policy(index.policy)
+    except InputError as error:
+        raise InputError(f"the tree is under the policy {index.policy}, which is not one of ccis's",
+                         where="--policy", remedy="give its file: --policy FILE") from error
+
+
+def move_build(
+    name: str, root: Path, signer: Signer, policy_option: str | None,
+    make: Callable[[Policy], Move], *, to_json: bool,
+) -> None:
+    """Carry a move of one build out, and report it."""
+    from publish.change import change
+    from publish.find import find_build
+    from publish.moves import edit_of
+
+    path, index, _ = find_build(root, name)
+    policy = policy_of(policy_option, index, index.policy)
+    with watching(table=False) as progress:
+        done = change(root, {path: edit_of(name, make(policy), policy)}, signer, progress)
+    after = _entry(root, name)
+    output.report({"build": after, **vars(done)}, lambda: _text(done, after), to_json=to_json)
+
+
+def _entry(root: Path, name: str) -> PublishedBuild:
+    from publish.find import find_build
+
+    return find_build(root, name)[2]
+
+
+def _text(done: Publication, build: PublishedBuild) -> list[str]:
+    last = build.history[-1]
+    lines = [f"{build.name}: {last.action}, now "
+             + ("withdrawn" if build.withdrawn else f"in {build.channel}")]
+    lines += [f"  {gate.gate}: {gate.evidence}" for gate in last.gates]
+    lines += [f"  also named {alias}" for file in build.served for alias in file.aliases]
+    return [*lines, f"signed by {done.fingerprint}"]
