@@ -67,7 +67,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "files that the person who runs ccis names": (
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
         "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
-        "publish/policies.py", "publish/sign.py", "publish/verify.py", "validate/artefact.py", "validate/key.py"),
+        "publish/policies.py", "publish/sign.py", "publish/verify.py",
+        "validate/artefact.py", "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py", "publish/gpg.py",
         "publish/trust.py", "validate/boot/console.py", "validate/boot/qemu.py",
