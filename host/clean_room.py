@@ -26,6 +26,11 @@ _MARK = "_CCIS_ROOM"
 _RESPECTED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 """nohup(1) ignores the first, a shell the others for what it starts in the background."""
 
+_OF_LIBC = (32, 33)
+"""The signals that glibc takes for threads (nptl(7))."""
+_SIGACTION = {"x86_64": 13, "aarch64": 134, "ppc64le": 173, "s390x": 174}
+"""The number of rt_sigaction(2)."""
+
 _NO_LIMIT = resource.RLIM_INFINITY
 # Some are too small for a build (ulimit -f), and a package's scriptlet that meets one fails without
 # failing the build. Open files: rpm and others close all that may be, so not as many as the kernel
@@ -187,6 +192,26 @@ def _take_signals() -> None:
             signal.siginterrupt(number, False)
         else:
             signal.signal(number, signal.SIG_DFL)
+    _hear_libc()
+
+
+def _hear_libc() -> None:
+    """Let programs have the signals that the C library keeps to itself, and lets nobody set.
+
+    glibc's posix_spawn(3), by which make(1) starts programs, hands them down as ignored when its
+    caller had used them (__spawni_child() of sysdeps/unix/sysv/linux/spawni.c).
+    """
+    number = _SIGACTION.get(os.uname().machine)
+    with suppress(OSError, StopIteration, ValueError):
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        mask = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
+        ignored = [each for each in _OF_LIBC if int(mask.split()[1], 16) >> (each - 1) & 1]
+        if ignored and number is not None:
+            import ctypes  # takes 5 ms
+
+            default = ctypes.create_string_buffer(64)  # SIG_DFL, no flags, an empty mask
+            for each in ignored:
+                ctypes.CDLL(None).syscall(number, each, default, None, 8)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -195,6 +196,19 @@ def test_programs_hear_every_signal_and_nohup_is_respected(
     assert found["signals"] == plain["signals"]
     assert all(int(line.split()[1], 16) == 0 for line in found["signals"])
     assert found["hup"] and not plain["hup"]
+
+
+def test_signals_of_the_c_library_are_heard(tmp_path: Path, plain: dict[str, Any]) -> None:
+    """make(1) may hand them down as ignored; signal(2) of the library refuses to set them."""
+    rt_sigaction = {"x86_64": 13, "aarch64": 134}[os.uname().machine]
+
+    def deafen() -> None:
+        ignore = ctypes.create_string_buffer(b"\x01" + bytes(63))
+        for number in (32, 33):
+            assert ctypes.CDLL(None).syscall(rt_sigaction, number, ignore, None, 8) == 0
+
+    assert facts(tmp_path, before=deafen)["signals"] == plain["signals"]
+    assert all(int(line.split()[1], 16) == 0 for line in plain["signals"])
 
 
 def test_closed_and_stray_descriptors(tmp_path: Path, plain: dict[str, Any]) -> None:
