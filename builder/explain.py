@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from builder.disk.layout import Layout
 from builder.disk.model import DiskTable, Partition, Volume
+from builder.disk.volumes.registry import kind_of
 from builder.kickstart import registry
 from builder.kickstart.hazards import HAZARDS
 from builder.kickstart.layout import layout_of
@@ -106,7 +106,7 @@ def explanation(
         file=str(kickstart.path), release=release.title,
         table=layout.table if layout else None,
         disk=_disk(layout) if layout else [],
-        layers=[_layer(item) for item in layout.stack] if layout else [],
+        layers=[kind_of(item).describe(item) for item in layout.stack] if layout else [],
         sources=_sources(kickstart, release, arch), packages=_packages(kickstart),
         added=[{"package": " or ".join(each.names), "reason": each.reason} for each in added],
         users=_users(kickstart), services=_services(kickstart), network=_network(kickstart),
@@ -149,17 +149,6 @@ def _part(part: Partition | Volume) -> Row:
     return {"device": device.removeprefix("/dev/"), "mountpoint": part.mountpoint or "",
             "fstype": part.fstype, "size_mib": f"{part.size_bytes / (1 << 20):,.0f}",
             "more": ", ".join(filter(None, extras))}
-
-
-def _layer(item: Any) -> str:
-    if item.kind == "luks":
-        return f"{item.version} {item.name} on {item.device}"
-    if item.kind == "md":
-        return f"RAID {item.level} {item.name} of {', '.join(item.devices)}"
-    if item.kind == "lvm":
-        names = ", ".join(volume.name for volume in item.volumes)
-        return f"LVM group {item.name} on {', '.join(item.devices)}: {names}"
-    return f"btrfs on {', '.join(item.devices)}"
 
 
 def _sources(kickstart: Kickstart, release: Release, arch: str) -> list[Row]:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from builder.disk.ancestry import below
-from builder.disk.model import Array, BtrfsVolume, Layout, Partition, Volume, VolumeGroup
+from builder.disk.model import Layout, Partition, Volume
+from builder.disk.volumes.registry import kind_of
 from builder.tree.tree import Tree
 
 # GRUB's names of file systems, which are those of its modules.
@@ -38,28 +39,16 @@ def drive(layout: Layout, place: Partition | Volume) -> str:
     """Return what GRUB calls a device, without the brackets: hd0,gpt3; mduuid/…; lvmid/…/…"""
     table = "gpt" if layout.table == "gpt" else "msdos"
     for item, device in below(layout, place):
-        if isinstance(item, Array):
-            return f"mduuid/{item.uuid.replace(':', '')}"
-        if isinstance(item, VolumeGroup):
-            return "lvm/" + device.removeprefix("/dev/mapper/")
-        if not isinstance(item, BtrfsVolume):
-            return "cryptouuid/" + item.uuid.replace("-", "")
+        if found := kind_of(item).grub_drive(item, device):
+            return found
     number = place.device.removeprefix("/dev/vda")
     return f"hd0,{table}{number}"
 
 
 def abstraction(layout: Layout, place: Partition | Volume) -> list[str]:
     """Return GRUB's modules for what a file system stands on, the nearest first."""
-    found: list[str] = []
-    for item, _ in below(layout, place):
-        if isinstance(item, Array):
-            level = {"raid5": ["raid5rec"], "raid6": ["raid6rec"]}.get(item.level, [])
-            found += ["diskfilter", "mdraid1x", *level]
-        elif isinstance(item, VolumeGroup):
-            found.append("lvm")
-        elif not isinstance(item, BtrfsVolume):
-            found += ["cryptodisk", "luks2" if item.version == "luks2" else "luks"]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(
+        module for item, _ in below(layout, place) for module in kind_of(item).grub_modules(item)))
 
 
 def _device_links(layout: Layout) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from builder.disk.model import Layout
+from builder.disk.volumes.registry import kind_of
 from builder.tree.kernels import kernels
 from builder.tree.tree import Tree, named
 from host.errors import HostError, InputError, ProgramError
@@ -15,36 +16,7 @@ from host.progress import Progress
 # the initramfs. There is not enough to compress for more than four.
 COMPRESSOR = "zstd -q -9 -T4"
 
-# kernel-install's plugins that would make an initramfs in every kernel's scriptlet, with the build
-# host's drivers and dracut's slow default compressor; a link to /dev/null disables one of them
-# (kernel-install(8)).
-_PLUGINS = ("50-dracut.install", "51-dracut-rescue.install")
-_PLUGIN_FOLDER = "/etc/kernel/install.d"
-
-# What opens each kind of the disk's stack: its program, dracut's module, the package with the
-# program, and options for files of the tree that dracut else takes on hosts only.
-_STACK: dict[str, tuple[str, str, str, list[str]]] = {
-    "luks": ("cryptsetup", "crypt", "cryptsetup", []),
-    "md": ("mdadm", "mdraid", "mdadm", ["--mdadmconf"]),
-    "lvm": ("lvm", "lvm", "lvm2", []),
-    "btrfs": ("btrfs", "btrfs", "btrfs-progs", []),
-}
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin")
-
-
-def suppress(tree: Tree) -> None:
-    """Keep the kernels' scriptlets from making an initramfs in an empty root."""
-    for plugin in _PLUGINS:
-        tree.link(f"{_PLUGIN_FOLDER}/{plugin}", "/dev/null")
-
-
-def allow(tree: Tree) -> None:
-    """Undo suppress(): the image's own kernel updates make theirs as ever.
-
-    The folders stay: by now they belong to a package.
-    """
-    for plugin in _PLUGINS:
-        tree.remove(f"{_PLUGIN_FOLDER}/{plugin}")
 
 
 def make(
@@ -94,11 +66,11 @@ def _disk_words(tree: Tree, layout: Layout) -> list[str]:
     words: list[str] = []
     modules: list[str] = []
     for item in layout.stack:
-        program, module, package, more = _STACK[item.kind]
-        if not any(tree.has(f"{folder}/{program}") for folder in _PROGRAM_FOLDERS):
-            raise InputError(f"the image has no {program}, which opens its disk", where=item.where,
-                             remedy=f"add {package} to %packages")
-        if module not in modules:
-            modules.append(module)
-            words += more
+        opener = kind_of(item).opener
+        if not any(tree.has(f"{folder}/{opener.program}") for folder in _PROGRAM_FOLDERS):
+            raise InputError(f"the image has no {opener.program}, which opens its disk",
+                             where=item.where, remedy=f"add {opener.package} to %packages")
+        if opener.module not in modules:
+            modules.append(opener.module)
+            words += opener.options
     return ["--add", " ".join(modules), *words] if modules else []

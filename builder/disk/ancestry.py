@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from builder.disk.model import (
-    Array,
-    BtrfsVolume,
-    Encryption,
-    FileSystem,
-    Layout,
-    Partition,
-    StackItem,
-    Volume,
-    VolumeGroup,
-)
+from builder.disk.model import FileSystem, Layout, Partition, StackItem, Volume
+from builder.disk.volumes.registry import kind_of
 
 
 def below(layout: Layout, place: Partition | Volume) -> list[tuple[StackItem, str]]:
     """Return what a file system stands on, the nearest first, each with the device it stands on."""
-    found: list[tuple[StackItem, str]] = []
-    if place.fstype == "btrfs":
-        for item in layout.stack:
-            if isinstance(item, BtrfsVolume) and item.uuid == place.fs_uuid:
-                found.append((item, place.device))
-                devices = item.devices
-                break
-        else:
-            devices = (place.device,)
-    else:
-        devices = (place.device,)
-    for device in devices:
+    own = [item for item in layout.stack if kind_of(item).is_content(item, place)][:1]
+    found = [(item, place.device) for item in own]
+    for device in kind_of(own[0]).stands_on(own[0]) if own else (place.device,):
         found += _makers(layout, device)
     return found
 
@@ -57,7 +39,7 @@ def kernel_arguments(layout: Layout) -> list[str]:
         found.append(f"resume={source(max(swaps, key=lambda part: part.size_bytes))}")
     for place in places:
         for item, device in below(layout, place):
-            found += _argument(item, device)
+            found += kind_of(item).kernel_arguments(item, device)
     return list(dict.fromkeys(found))
 
 
@@ -69,8 +51,8 @@ def root_arguments(layout: Layout) -> list[str]:
 
 
 def is_encrypted(layout: Layout, place: Partition | Volume) -> bool:
-    """Say whether there is LUKS below a file system."""
-    return any(isinstance(item, Encryption) for item, _ in below(layout, place))
+    """Say whether somebody must give a passphrase before a file system can be mounted."""
+    return any(kind_of(item).encrypts for item, _ in below(layout, place))
 
 
 def swaps_and_mounts(layout: Layout) -> list[Partition | Volume]:
@@ -93,24 +75,8 @@ def checks(part: FileSystem) -> tuple[int, int]:
 
 def _makers(layout: Layout, device: str) -> list[tuple[StackItem, str]]:
     for item in layout.stack:
-        if isinstance(item, Encryption) and device == f"/dev/mapper/{item.name}":
-            return [(item, device), *_makers(layout, item.device)]
-        if (isinstance(item, Array) and device == f"/dev/md/{item.name}") or (
-            isinstance(item, VolumeGroup)
-            and any(device == item.device_of(volume.name) for volume in item.volumes)
-        ):
-            return [(item, device),
-                    *(maker for inner in item.devices for maker in _makers(layout, inner))]
-    return []
-
-
-def _argument(item: StackItem, device: str) -> list[str]:
-    """Return dracut's argument for one item (dracut.cmdline(7))."""
-    if isinstance(item, Encryption):
-        return [f"rd.luks.uuid={item.name}"]
-    if isinstance(item, Array):
-        return [f"rd.md.uuid={item.uuid}"]
-    if isinstance(item, VolumeGroup):
-        return [f"rd.lvm.lv={item.name}/{volume.name}" for volume in item.volumes
-                if device == item.device_of(volume.name)]
+        kind = kind_of(item)
+        if device in kind.devices(item):
+            inner = (maker for each in kind.stands_on(item) for maker in _makers(layout, each))
+            return [(item, device), *inner]
     return []

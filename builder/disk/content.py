@@ -55,12 +55,14 @@ def content(
     if mounted or fstype in ("biosboot", "prepboot"):
         book.claim(request.mountpoint, request.where)
     options: tuple[str, ...] = ()
+    derived: str | None = None
     if fstype not in (*CONTAINERS, "biosboot", "prepboot"):
         options = _options(request, fstype, book)
+        derived = file_system_id(fstype, book.seed, f"file system {own}")
     return {
         "mountpoint": request.mountpoint if mounted else None, "fstype": fstype,
         "size_bytes": size_bytes,
-        "fs_uuid": request.uuid or file_system_id(fstype, book.seed, f"file system {own}"),
+        "fs_uuid": request.uuid or derived,
         "label": request.label, "mkfs_options": options,
         "fstab_options": request.fstab_options or _FSTAB_DEFAULTS.get(fstype, "defaults"),
         "where": request.where,

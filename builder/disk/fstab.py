@@ -1,9 +1,11 @@
-"""The layout as the installed system's files: /etc/fstab, /etc/crypttab, /etc/mdadm.conf."""
+"""The layout as the installed system's files: /etc/fstab, and those of its volumes."""
 
 from __future__ import annotations
 
 from builder.disk.ancestry import checks, fstab_options, source, swaps_and_mounts
-from builder.disk.model import Array, Encryption, Layout
+from builder.disk.model import Layout
+from builder.disk.volume import File
+from builder.disk.volumes.registry import all_kinds
 
 
 def fstab(layout: Layout) -> str:
@@ -26,21 +28,8 @@ def fstab(layout: Layout) -> str:
     return "\n".join(lines) + "\n"
 
 
-def crypttab(layout: Layout) -> str | None:
-    """Return /etc/crypttab (crypttab(5)), None when nothing is encrypted; blivet's CryptTab."""
-    lines = [f"{item.name} UUID={item.uuid} none discard\n"
-             for item in layout.stack if isinstance(item, Encryption)]
-    return "".join(lines) or None
-
-
-def mdadm_conf(layout: Layout) -> str | None:
-    """Return /etc/mdadm.conf (mdadm.conf(5)), None without RAID; as Anaconda writes it."""
-    arrays = [item for item in layout.stack if isinstance(item, Array)]
-    if not arrays:
-        return None
-    lines = ["# mdadm.conf written out by ccis", "MAILADDR root", "AUTO +imsm +1.x -all"]
-    lines += [
-        f"ARRAY /dev/md/{item.name} level={item.level} "
-        f"num-devices={len(item.devices) - item.spares} UUID={item.uuid}" for item in arrays
-    ]
-    return "\n".join(lines) + "\n"
+def volume_files(layout: Layout) -> list[File]:
+    """Return what else names the disk: the files of its kinds of volumes, such as crypttab."""
+    return [file for name, kind in all_kinds().items()
+            if (items := [item for item in layout.stack if item.kind == name])
+            for file in kind.files(items)]

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from builder.disk.content import Notebook, content
 from builder.disk.fstab import fstab
 from builder.disk.ids import derive
-from builder.disk.model import MIB, DiskTable, FsType, Layout, Partition, Table
+from builder.disk.model import DiskTable, FsType, Layout, Partition, Table
 from builder.disk.placing import Slot, Wish, place
 from builder.disk.requests import PartitionRequest, StorageRequest
-from builder.disk.types import FIRMWARE, check_size, partition_type, type_of
-from builder.disk.volumes import Stacking, carriers
+from builder.disk.sizes import MIB
+from builder.disk.stacking import Stacking, carriers
+from builder.disk.types import FIRMWARE, partition_type, type_of
+from builder.disk.volumes.registry import wrapper_for
 from host.errors import InputError
 
 __all__ = ["Layout", "Partition", "PartitionRequest", "StorageRequest", "fstab", "plan_layout"]
@@ -80,8 +82,9 @@ def _check_table(typed: Sequence[Wish], table: Table) -> None:
                 "an MBR table has no BIOS boot partition", where=request.where,
                 remedy="leave it out: the boot loader goes into the gap behind the table",
             )
-        if request.encryption and (fstype in FIRMWARE or request.mountpoint == "/boot/efi"):
-            raise InputError(f"{request.mountpoint} cannot be encrypted: firmware reads it",
+        if request.around and (fstype in FIRMWARE or request.mountpoint == "/boot/efi"):
+            done = wrapper_for(request.around[0]).done
+            raise InputError(f"{request.mountpoint} cannot be {done}: firmware reads it",
                              where=request.where)
 
 
@@ -94,7 +97,7 @@ def _order(request: PartitionRequest, fstype: FsType, last: frozenset[str]) -> t
 
 
 def _partition(slot: Slot, table: Table, book: Notebook, stacking: Stacking) -> Partition:
-    """Return the partition of a place; what is inside an encrypted one goes onto the stack."""
+    """Return the partition of a place; what is inside something around it goes onto the stack."""
     gpt, made = table == "gpt", slot.made
     if slot.wish is None:
         type_id, own = ("0f" if made is None else made.type_id), f"{slot.number}:unused"
@@ -107,11 +110,11 @@ def _partition(slot: Slot, table: Table, book: Notebook, stacking: Stacking) -> 
         own = f"{slot.number}:{request.mountpoint}"
         # Firmware finds its partitions by their types; others keep what the script gave them.
         ours = made is None or fstype in FIRMWARE
-        type_id = partition_type("luks" if request.encryption else fstype, table)
+        outer = wrapper_for(request.around[0]).member.fstype if request.around else None
+        type_id = partition_type(outer or fstype, table)
         type_id = type_id if ours or made is None else made.type_id
-        if request.encryption:
-            check_size(request.mountpoint, "luks", slot.size_bytes, request.where)
-            fields = {"mountpoint": None, "fstype": "luks", "size_bytes": slot.size_bytes,
+        if outer:
+            fields = {"mountpoint": None, "fstype": outer, "size_bytes": slot.size_bytes,
                       "fs_uuid": None, "label": None, "where": request.where}
         else:
             fields = content(request, fstype, slot.size_bytes, own, book)

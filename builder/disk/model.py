@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import operator
+from functools import reduce
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from builder.disk.volume import Item
+from builder.disk.volumes.registry import all_kinds, kind_of, members
 
 Table = Literal["gpt", "msdos"]
-FsType = Literal[
-    "xfs", "ext2", "ext3", "ext4", "vfat", "efi", "swap", "biosboot", "prepboot", "btrfs",
-    "lvmpv", "mdmember", "btrfsmember", "luks", "unused",
-]
 # What holds other devices, or nothing, instead of files.
-CONTAINERS = ("lvmpv", "mdmember", "btrfsmember", "luks", "unused")
-UNMOUNTED = ("swap", "biosboot", "prepboot", *CONTAINERS)
+CONTAINERS = (*members(), "unused")
+FSTYPES = ("xfs", "ext2", "ext3", "ext4", "vfat", "efi", "swap", "biosboot", "prepboot", "btrfs",
+           *CONTAINERS)
 
-MIB = 1 << 20
 SECTOR_BYTES = 512
+
+
+def _known(fstype: str) -> str:
+    if fstype not in FSTYPES:
+        raise ValueError(f"unknown file system type {fstype}")
+    return fstype
+
+
+FsType = Annotated[str, AfterValidator(_known)]
+"""One of FSTYPES."""
 
 
 class FileSystem(BaseModel):
@@ -81,97 +92,14 @@ class Volume(FileSystem):
     device: str
 
 
-class Encryption(BaseModel):
-    """A LUKS container: `device` is encrypted, what is inside shows as /dev/mapper/`name`.
-
-    options: more words for `cryptsetup luksFormat`.
-    passphrase: never shown and never part of the layout as data; Layout.secrets() has it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["luks"] = "luks"
-    device: str
-    name: str
-    uuid: str
-    version: Literal["luks1", "luks2"] = "luks2"
-    cipher: str | None = None
-    options: tuple[str, ...] = ()
-    passphrase: str = Field(default="", exclude=True, repr=False)
-    where: str | None = Field(default=None, exclude=True)
-
-
-class Array(BaseModel):
-    """A software RAID out of `devices`, the last `spares` of them spare: /dev/md/`name`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["md"] = "md"
-    name: str
-    level: str
-    devices: tuple[str, ...]
-    spares: int = 0
-    metadata: str = "1.2"
-    chunk_kib: int | None = None
-    uuid: str
-    where: str | None = Field(default=None, exclude=True)
-
-
-class LogicalVolume(BaseModel):
-    """One logical volume: /dev/mapper/GROUP-NAME, hyphens within the names doubled.
-
-    role: a thin volume lives in the thin pool named by `pool`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    size_mib: int
-    role: Literal["linear", "thinpool", "thin"] = "linear"
-    pool: str | None = None
-    metadata_mib: int | None = None
-    chunk_kib: int | None = None
-    uuid: str
-
-
-class VolumeGroup(BaseModel):
-    """An LVM volume group on `devices` and its logical volumes, pools before what is in them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["lvm"] = "lvm"
-    name: str
-    devices: tuple[str, ...]
-    extent_mib: int = 4
-    volumes: tuple[LogicalVolume, ...]
-    uuid: str
-    where: str | None = Field(default=None, exclude=True)
-
-    def device_of(self, volume: str) -> str:
-        """Return the name of a logical volume's device: hyphens within names are doubled."""
-        doubled = (name.replace("-", "--") for name in (self.name, volume))
-        return "/dev/mapper/" + "-".join(doubled)
-
-
-class BtrfsVolume(BaseModel):
-    """A btrfs over `devices` with its subvolumes; what is mounted of it is in Layout.volumes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["btrfs"] = "btrfs"
-    devices: tuple[str, ...]
-    uuid: str
-    label: str | None = None
-    data: str | None = None
-    metadata: str | None = None
-    subvolumes: tuple[str, ...] = ()
-    mkfs_options: tuple[str, ...] = ()
-    where: str | None = Field(default=None, exclude=True)
-
-
-StackItem = Annotated[
-    Encryption | Array | VolumeGroup | BtrfsVolume, Field(discriminator="kind"),
-]
+if TYPE_CHECKING:
+    StackItem = Item
+else:
+    StackItem = Annotated[
+        reduce(operator.or_, (kind.model for kind in all_kinds().values())),
+        Field(discriminator="kind"),
+    ]
+"""What may be in the stack: an item of one of the kinds that there are."""
 
 
 class Layout(BaseModel):
@@ -231,7 +159,7 @@ class Layout(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the passphrases, which decide the image and are shown nowhere."""
-        return tuple(item.passphrase for item in self.stack if isinstance(item, Encryption))
+        return tuple(secret for item in self.stack for secret in kind_of(item).secrets(item))
 
 
 class DiskTable(BaseModel):

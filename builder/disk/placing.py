@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 
-from builder.disk.model import MIB, DiskTable, FsType, Partition, Table
-from builder.disk.requests import PartitionRequest, SizedRequest
-from builder.disk.sizes import Claim, recommended_swap_mib, share
+from builder.disk.model import DiskTable, FsType, Partition, Table
+from builder.disk.requests import PartitionRequest
+from builder.disk.sizes import MIB, Claim, base_mib, share
 from host.errors import InputError
 
 # The backup GPT: 32 sectors of entries and one of header at the disk's end (UEFI 2.10, 5.3).
@@ -17,8 +17,6 @@ GPT_TAIL_BYTES = 33 * 512
 _MBR_REACH_BYTES = 1 << 41
 _MBR_PRIMARIES = 4
 _EXTENDED = ("05", "0f", "85")
-# blivet's PartitionDevice.default_size: what --grow alone starts from.
-_DEFAULT_MIB = 500
 
 Wish = tuple[PartitionRequest, FsType]
 
@@ -78,24 +76,6 @@ def place(
         numbers = list(islice(free, len(fresh)))
         slots += _fill(fresh, _gaps(made.values(), usable_mib), numbers, disk_size_bytes)
     return sorted(slots, key=lambda slot: slot.number)
-
-
-def base_mib(request: SizedRequest, disk_mib: int) -> int:
-    """Return the size that a request has in any case."""
-    size_mib = request.size_mib
-    if size_mib is None and request.recommended:
-        size_mib = recommended_swap_mib(disk_mib)
-    if size_mib is None and request.grow:
-        size_mib = min(_DEFAULT_MIB, request.maxsize_mib or _DEFAULT_MIB)
-    if size_mib is None or size_mib <= 0:
-        raise InputError(
-            f"no size for {request.mountpoint}", where=request.where, remedy="add --size or --grow",
-        )
-    if request.maxsize_mib is not None and request.maxsize_mib < size_mib:
-        raise InputError(
-            f"--maxsize is smaller than --size for {request.mountpoint}", where=request.where,
-        )
-    return size_mib
 
 
 def _taken(wishes: Sequence[Wish], made: dict[int, Partition]) -> dict[int, Wish]:

@@ -1,27 +1,20 @@
-"""What a kickstart asks of a disk, as data: before sizes, places and UUIDs are known."""
+"""What a kickstart asks of a disk, as data: before sizes, places and UUIDs are known.
+
+What it asks of a kind of volumes stands beside that kind, in builder/disk/volumes/.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 
-class EncryptionRequest(BaseModel):
-    """LUKS around something: --passphrase, --luks-version, --cipher and the --pbkdf options.
-
-    options: words for `cryptsetup luksFormat`.
-    """
+class Request(BaseModel):
+    """One thing that is asked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    passphrase: str = Field(repr=False)
-    version: Literal["luks1", "luks2"] = "luks2"
-    cipher: str | None = None
-    options: tuple[str, ...] = ()
 
-
-class FormatRequest(BaseModel):
+class FormatRequest(Request):
     """What is to be on a device, whatever the device is.
 
     mountpoint: a path; `biosboot`, `prepboot`, `swap`; `none` for what is made and not mounted;
@@ -30,10 +23,9 @@ class FormatRequest(BaseModel):
     mkfs_options, fstab_options: --mkfsoptions cut into words, --fsoptions as it stands.
     profile: --fsprofile.
     uuid: the file system's UUID when it is not to be derived from the seed.
+    around: what goes around it, such as LUKS (volume.Wrapper), the outermost first.
     where: file and line, for messages.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mountpoint: str
     fstype: str | None = None
@@ -42,16 +34,8 @@ class FormatRequest(BaseModel):
     profile: str | None = None
     fstab_options: str | None = None
     uuid: str | None = None
-    encryption: EncryptionRequest | None = None
+    around: tuple[Request, ...] = ()
     where: str
-
-    @property
-    def member_of(self) -> Literal["pv", "raid", "btrfs"] | None:
-        """What kind of larger device it is a part of, by its name."""
-        for kind in ("pv", "raid", "btrfs"):
-            if self.mountpoint.startswith(f"{kind}."):
-                return kind
-        return None
 
 
 class SizedRequest(FormatRequest):
@@ -74,78 +58,11 @@ class PartitionRequest(SizedRequest):
     number: int | None = None
 
 
-class ArrayRequest(FormatRequest):
-    """One `raid` line; name: what --device says, without /dev/md/."""
+class StorageRequest(Request):
+    """Everything that a kickstart asks of its disk.
 
-    name: str
-    level: str
-    members: tuple[str, ...]
-    spares: int = 0
-    chunk_kib: int | None = None
-
-
-class GroupRequest(BaseModel):
-    """One `volgroup` line; reserved_…: the room that logical volumes leave free."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    members: tuple[str, ...]
-    extent_kib: int = 4096
-    reserved_mib: int = 0
-    reserved_percent: int = 0
-    where: str
-
-
-class LogicalVolumeRequest(SizedRequest):
-    """One `logvol` line.
-
-    percent: how much of what fixed sizes leave of the group, or of the pool, it grows by.
-    pool: the thin pool that a thin volume lives in.
+    volumes: of which kind each is, its class says (volume.Composite).
     """
 
-    name: str
-    group: str
-    percent: int | None = None
-    role: Literal["linear", "thinpool", "thin"] = "linear"
-    pool: str | None = None
-    metadata_mib: int | None = None
-    chunk_kib: int | None = None
-
-
-class BtrfsRequest(BaseModel):
-    """One `btrfs` line that makes a volume; mountpoint: that of its top level, or `none`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mountpoint: str
-    members: tuple[str, ...]
-    label: str | None = None
-    data: str | None = None
-    metadata: str | None = None
-    mkfs_options: tuple[str, ...] = ()
-    where: str
-
-
-class SubvolumeRequest(BaseModel):
-    """One `btrfs --subvol` line; parent: the volume's label or one of its members."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mountpoint: str
-    name: str
-    parent: str
-    where: str
-
-
-class StorageRequest(BaseModel):
-    """Everything that a kickstart asks of its disk."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     partitions: tuple[PartitionRequest, ...]
-    arrays: tuple[ArrayRequest, ...] = ()
-    groups: tuple[GroupRequest, ...] = ()
-    logical_volumes: tuple[LogicalVolumeRequest, ...] = ()
-    btrfs: tuple[BtrfsRequest, ...] = ()
-    subvolumes: tuple[SubvolumeRequest, ...] = ()
+    volumes: tuple[Request, ...] = ()

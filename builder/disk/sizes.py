@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from builder.disk.requests import SizedRequest
+from host.errors import InputError
+
+MIB = 1 << 20
 # Anaconda's `--recommended` swap follows the memory of the machine it installs, which an image
 # can't know: so the ceiling that it sets for small disks, a tenth of the disk, at most 2 GiB.
 RECOMMENDED_SWAP_MIB = 2048
+# blivet's PartitionDevice.default_size: what --grow alone starts from.
+_DEFAULT_MIB = 500
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,24 @@ def share(claims: Sequence[Claim], available: int) -> list[int]:
             sizes[index] += gain
             left -= gain
     return sizes
+
+
+def base_mib(request: SizedRequest, disk_mib: int) -> int:
+    """Return the size that a request has in any case."""
+    size_mib = request.size_mib
+    if size_mib is None and request.recommended:
+        size_mib = recommended_swap_mib(disk_mib)
+    if size_mib is None and request.grow:
+        size_mib = min(_DEFAULT_MIB, request.maxsize_mib or _DEFAULT_MIB)
+    if size_mib is None or size_mib <= 0:
+        raise InputError(
+            f"no size for {request.mountpoint}", where=request.where, remedy="add --size or --grow",
+        )
+    if request.maxsize_mib is not None and request.maxsize_mib < size_mib:
+        raise InputError(
+            f"--maxsize is smaller than --size for {request.mountpoint}", where=request.where,
+        )
+    return size_mib
 
 
 def recommended_swap_mib(disk_mib: int) -> int:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
-from builder.disk.model import FsType, Table
+from builder.disk.model import CONTAINERS, FSTYPES, FsType, Table
 from builder.disk.requests import FormatRequest
+from builder.disk.volume import Member
+from builder.disk.volumes.registry import members
 from host.errors import InputError
 
-FSTYPES: tuple[str, ...] = get_args(FsType)
 FIRMWARE = ("biosboot", "prepboot", "efi")
 
-_MEMBER_TYPES: dict[str, FsType] = {"pv": "lvmpv", "raid": "mdmember", "btrfs": "btrfsmember"}
+_NAMED_MEMBERS = tuple(sorted(each.fstype for each in members().values() if each.is_named))
+_NAMED = (*(each for each in FSTYPES if each not in CONTAINERS), *_NAMED_MEMBERS)
 _IMPLIED: dict[str, FsType] = {
     "swap": "swap", "biosboot": "biosboot", "prepboot": "prepboot", "/boot/efi": "efi",
 }
 # blivet's names of formats, which Anaconda takes for --fstype as well.
-_SPELLINGS = {"PPC PReP Boot": "prepboot", "EFI System Partition": "efi", "fat32": "vfat",
-              "physical volume (LVM)": "lvmpv", "software RAID": "mdmember"}
+_SPELLINGS = {
+    "PPC PReP Boot": "prepboot", "EFI System Partition": "efi", "fat32": "vfat",
+    **{spelling: each.fstype for each in members().values() for spelling in each.spellings},
+}
 
 # UEFI specification 2.10, table 5.7, and the Discoverable Partitions Specification. Anaconda
 # (parted) gives data partitions the generic Linux type, so that is what we do as well.
@@ -27,20 +29,21 @@ _GPT_TYPES: dict[str, str] = {
     "efi": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
     "vfat": "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7",
     "swap": "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
-    "lvmpv": "E6D6D379-F507-44C2-A23C-238F2A3DF928",
-    "mdmember": "A19D880F-05FC-4D3B-A006-743F0F84911E",
+    **{each.fstype: each.gpt_type for each in members().values() if each.gpt_type},
 }
 _GPT_LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
-_MBR_TYPES = {"prepboot": "41", "efi": "ef", "vfat": "0c", "swap": "82", "lvmpv": "8e",
-              "mdmember": "fd"}
+_MBR_TYPES = {
+    "prepboot": "41", "efi": "ef", "vfat": "0c", "swap": "82",
+    **{each.fstype: each.mbr_type for each in members().values() if each.mbr_type},
+}
 _MBR_LINUX = "83"
 
 # The smallest that each mkfs of today makes: xfsprogs refuses less than 300 MiB since 5.19,
 # btrfs-progs less than about 110 MiB, blivet an EFI system partition under 50 MiB, and a FAT16
-# needs 4085 clusters. LUKS2's header alone takes 16 MiB (cryptsetup(8)).
+# needs 4085 clusters.
 _MINIMUM_MIB: dict[str, int] = {
-    "xfs": 300, "btrfs": 114, "btrfsmember": 114, "efi": 50, "vfat": 16, "luks": 17, "lvmpv": 8,
-    "mdmember": 8,
+    "xfs": 300, "btrfs": 114, "efi": 50, "vfat": 16,
+    **{each.fstype: each.minimum_mib for each in members().values()},
 }
 _LABEL_LENGTHS = {"xfs": 12, "vfat": 11, "efi": 11, "swap": 15, "btrfs": 255}
 _EXT_LABEL_LENGTH = 16
@@ -52,6 +55,13 @@ _ON_ROOT = ("/bin", "/dev", "/sbin", "/etc", "/lib", "/lib64", "/root", "/mnt", 
 _ON_LINUX = ("/", "/var", "/tmp", "/usr", "/home", "/usr/share", "/usr/lib")  # noqa: S108
 
 
+def member_of(request: FormatRequest) -> Member | None:
+    """Return what larger device it is a part of, by its name; None: of none."""
+    prefix, dot, _ = request.mountpoint.partition(".")
+    found = (each for each in members().values() if dot and each.prefix == prefix)
+    return next(found, None)
+
+
 def type_of(request: FormatRequest) -> FsType:
     """Return the file system type of a request: xfs unless it or its mount point says otherwise.
 
@@ -59,23 +69,18 @@ def type_of(request: FormatRequest) -> FsType:
     """
     point = request.mountpoint
     named = _SPELLINGS.get(request.fstype or "", request.fstype)
-    if request.member_of:
-        kind = _MEMBER_TYPES[request.member_of]
-        if named in (None, kind, request.member_of):
-            return kind
+    if member := member_of(request):
+        if named in (None, member.fstype, member.prefix):
+            return member.fstype
         raise _wrong(request, str(named))
     implied = _IMPLIED.get(point)
     named = named or implied or "xfs"
-    if named not in FSTYPES or named in ("luks", "unused", "btrfsmember"):
-        raise InputError(
-            f"unknown file system type {named}", where=request.where,
-            remedy="known types: " + ", ".join(
-                name for name in FSTYPES if name not in ("luks", "unused", "btrfsmember")),
-        )
+    if named not in _NAMED:
+        raise InputError(f"unknown file system type {named}", where=request.where,
+                         remedy="known types: " + ", ".join(_NAMED))
     if implied not in (None, "efi", named) or (implied is None and _needs_own_name(named, point)):
         raise _wrong(request, named)
-    found: FsType = next(known for known in get_args(FsType) if known == named)
-    return found
+    return named
 
 
 def check(request: FormatRequest, fstype: FsType) -> None:
@@ -110,8 +115,8 @@ def check_size(name: str, fstype: FsType, size_bytes: int, where: str) -> None:
 
 def is_mounted(request: FormatRequest, fstype: FsType) -> bool:
     """Say whether a request is for a folder of the tree."""
-    return request.member_of is None and request.mountpoint not in ("none", "None") and (
-        fstype not in ("swap", "biosboot", "prepboot", "lvmpv", "mdmember", "btrfsmember"))
+    return member_of(request) is None and request.mountpoint not in ("none", "None") and (
+        fstype not in ("swap", "biosboot", "prepboot", *members()))
 
 
 def partition_type(fstype: FsType, table: Table) -> str:
@@ -123,7 +128,7 @@ def partition_type(fstype: FsType, table: Table) -> str:
 
 def _needs_own_name(fstype: str, point: str) -> bool:
     """Say whether a type makes no sense for a folder, as in `part /data --fstype=swap`."""
-    if fstype in ("lvmpv", "mdmember", "biosboot", "prepboot"):
+    if fstype in (*_NAMED_MEMBERS, "biosboot", "prepboot"):
         return point not in ("none", "None")
     return fstype == "swap" and point.startswith("/")
 

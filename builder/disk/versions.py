@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from functools import cache
 
+from builder.disk.volumes.registry import all_kinds
 from host.run import run
 
 # How each tells its version; mkfs.vfat only does so while working.
@@ -14,10 +15,6 @@ _FLAGS = {
 }
 
 
-# What only the appliance makes.
-_STACK_FLAGS = {"cryptsetup": "--version", "mdadm": "--version", "lvm": "version"}
-
-
 def tool_versions() -> dict[str, str]:
     """Return program and version of what makes partitions and file systems."""
     return _asked_once(tuple(_FLAGS.items()))
@@ -25,7 +22,10 @@ def tool_versions() -> dict[str, str]:
 
 def stack_versions() -> dict[str, str]:
     """Return program and version of what makes volumes; the appliance has the host's programs."""
-    return _asked_once(tuple(_STACK_FLAGS.items()))
+    return _asked_once(tuple(
+        (program.name, program.flag) for kind in all_kinds().values()
+        for program in kind.programs if program.flag
+    ))
 
 
 @cache

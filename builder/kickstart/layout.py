@@ -71,10 +71,7 @@ def _together(chosen: StorageRequest, own: StorageRequest) -> StorageRequest:
     return own.model_copy(update={
         "partitions": (*(part for part in chosen.partitions if part.mountpoint not in points),
                        *own.partitions),
-        "groups": (*chosen.groups, *own.groups),
-        "logical_volumes": (*chosen.logical_volumes, *own.logical_volumes),
-        "btrfs": (*chosen.btrfs, *own.btrfs),
-        "subvolumes": (*chosen.subvolumes, *own.subvolumes),
+        "volumes": (*chosen.volumes, *own.volumes),
     })
 
 

@@ -13,23 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from builder.disk.model import Layout
+from builder.disk.volumes.registry import kind_of
 from builder.kickstart.read import Kickstart
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """A package that is added by rule.
-
-    names: the first of these that a repository has. reason: for the plan.
-    if_there: no error when no repository has it. where: the line that asks for it (file:line).
-    remedy: what to do when no repository has it, where excluding it does not help.
-    """
-
-    names: tuple[str, ...]
-    reason: str
-    if_there: bool = False
-    where: str = ""
-    remedy: str = ""
+from builder.packages.requirement import Requirement
 
 
 @dataclass(frozen=True)
@@ -110,8 +96,6 @@ _TOOLS = {
     "ext2": "e2fsprogs", "ext3": "e2fsprogs", "ext4": "e2fsprogs", "xfs": "xfsprogs",
     "btrfs": "btrfs-progs", "vfat": "dosfstools", "efi": "dosfstools", "swap": "util-linux",
 }
-_LAYER_TOOLS = {"luks": "cryptsetup", "md": "mdadm", "lvm": "lvm2", "btrfs": "btrfs-progs"}
-_LAYER_NAMES = {"luks": "LUKS", "md": "software RAID", "lvm": "LVM", "btrfs": "btrfs"}
 
 
 @_rule
@@ -121,8 +105,8 @@ def _storage(wish: Wish) -> Iterator[Requirement]:
     for part in wish.layout.filesystems:
         if tool := _TOOLS.get(part.fstype):
             places.setdefault(tool, []).append(part.mountpoint or part.fstype)
-    for layer in wish.layout.stack:
-        places.setdefault(_LAYER_TOOLS[layer.kind], []).append(_LAYER_NAMES[layer.kind])
+    for kind in map(kind_of, wish.layout.stack):
+        places.setdefault(kind.opener.package, []).append(kind.label)
     for tool, found in places.items():
         yield Requirement((tool,), f"manages {', '.join(dict.fromkeys(found))} on the disk")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from builder.kickstart.read import Command, GroupRequest, Kickstart
 from builder.packages.repositories import Snapshot
-from builder.packages.requirements import Requirement
+from builder.packages.requirement import Requirement
 from images.release import Release
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.booting import initramfs
+from builder.booting import kernel_plugins
 from builder.identity import digest_of
 from builder.packages import install as packages
 from builder.packages import scriptlets
@@ -55,12 +55,12 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
     """
     with lowest_layer(name, inputs, place) as root:
         tree = Tree(root, Sandbox(root, inputs.epoch))
-        initramfs.suppress(tree)
+        kernel_plugins.suppress(tree)
         machine_id = digest_of([choice.as_dnf_says() for choice in inputs.choices])[:32]
         tree.write("/etc/machine-id", f"{machine_id}\n")
         place.progress.start(name, total=len(inputs.choices), unit="packages")
         problems = packages.install(inputs.selection, inputs.choices, root, place.store,
                                     inputs.epoch, place.progress, inputs.bounds)
         scriptlets.check(problems, inputs.may_fail, place.progress.say)
-        initramfs.allow(tree)
+        kernel_plugins.allow(tree)
         labels.relabel(tree)

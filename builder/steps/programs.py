@@ -23,7 +23,7 @@ from host.places import cache_folder
 from host.run import run
 
 _KEPT = "versions.json"
-_FLAGS = {"mke2fs": "-V", "mkfs.xfs": "-V", "lvm": "version", "setfiles": ""}
+_FLAGS = {"mke2fs": "-V", "mkfs.xfs": "-V", "setfiles": ""}
 """How a program is asked that does not know --version; nothing: its file stands for it."""
 
 MISSING = "missing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from builder.booting import bootloader
-from builder.disk.fstab import crypttab, fstab, mdadm_conf
+from builder.disk.fstab import fstab, volume_files
 from builder.disk.model import Layout
 from builder.kickstart.layout import without_partitions
 from builder.kickstart.registry import apply
@@ -48,15 +48,13 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
 
 
 def configure(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
-    """Write the mount points, /etc/fstab, crypttab and mdadm.conf, then do what every command says.
+    """Write the mount points, /etc/fstab, crypttab and the like, then do what every command says.
 
     Raises InputError, with the command's file and line, for what the tree can't fulfil.
     """
     for mountpoint in layout.mountpoints:
         tree.make_folder(mountpoint)
     tree.write("/etc/fstab", fstab(layout))
-    if (text := crypttab(layout)) is not None:
-        tree.write("/etc/crypttab", text, mode=0o600)
-    if (text := mdadm_conf(layout)) is not None:
-        tree.write("/etc/mdadm.conf", text)
+    for file in volume_files(layout):
+        tree.write(file.path, file.text, mode=file.mode)
     apply(kickstart, tree)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from builder.disk.volumes.registry import all_kinds
 from ccis.doctor.registry import Host, LackError, check
 
 
@@ -63,8 +64,8 @@ _OPTIONAL: Mapping[str, Mapping[str, Source]] = {
     "accounts of images without shadow-utils": {
         "useradd": Source("passwd", "shadow-utils"),
         "groupadd": Source("passwd", "shadow-utils")},
-    "volumes": {"lvm": _same("lvm2"), "mdadm": _same("mdadm"),
-                "cryptsetup": Source("cryptsetup-bin", "cryptsetup")},
+    "volumes": {program.name: Source(program.debian, program.centos)
+                for kind in all_kinds().values() for program in kind.programs},
     "archives of trees": {"pigz": _same("pigz"), "zstd": _same("zstd")},
     "live and installation media": {"xorriso": _same("xorriso"),
                                     "mksquashfs": _same("squashfs-tools")},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.booting import initramfs
+from builder.booting import kernel_plugins
 from builder.booting.bootloader import kernel_options, probe_script
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.sandbox.filters import filter_file
@@ -70,10 +70,10 @@ def test_under_the_filter_fsync_does_nothing_and_all_else_works(tmp_path: Path) 
 def test_suppressing_the_initramfs_leaves_no_plugin_behind(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     tree = Tree(tmp_path, Sandbox(tmp_path, 0))
-    initramfs.suppress(tree)
+    kernel_plugins.suppress(tree)
     plugin = tmp_path / "etc/kernel/install.d/50-dracut.install"
     assert plugin.readlink() == Path("/dev/null")
-    initramfs.allow(tree)
+    kernel_plugins.allow(tree)
     assert list((tmp_path / "etc/kernel/install.d").iterdir()) == []
 
 

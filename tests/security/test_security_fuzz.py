@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from builder.booting import bootloader, initramfs
+from builder.booting import bootloader, kernel_plugins
 from builder.disk.embed import tree_patches
 from builder.disk.ext_corrections import entries
 from builder.disk.fat_files import check_fat
@@ -76,8 +76,8 @@ STEPS: dict[str, Step] = {
         tree, table.layout(), "quiet"),
     "boot loader's stubs": lambda tree, _: bootloader._write_uefi_stubs(tree, table.layout()),
     "boot loader's check": lambda tree, _: bootloader._refuse_odd(tree),
-    "no initramfs": lambda tree, _: initramfs.suppress(tree),
-    "initramfs": lambda tree, _: initramfs.allow(tree),
+    "no initramfs": lambda tree, _: kernel_plugins.suppress(tree),
+    "initramfs": lambda tree, _: kernel_plugins.allow(tree),
     "drivers": lambda tree, _: table.check_drivers(tree, {"x.yaml": ["virtio_blk"]}),
     "depth": lambda tree, _: check_depth(tree.files, "%pre"),
     "mount points": lambda tree, _: check_mountpoints(

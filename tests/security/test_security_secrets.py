@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from builder import build as builder
 from builder import planner
 from builder.artefact import About
-from builder.disk.model import Encryption, Layout
+from builder.disk.model import Layout
+from builder.disk.volumes.luks import Encryption
 from builder.identity import digest_of, keyed_digest_of
 from builder.kickstart.hazards import plain_passwords
 from builder.kickstart.lint import lint

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.booting import bootloader, initramfs
+from builder.booting import bootloader, kernel_plugins
 from builder.booting.drivers import check_drivers
 from builder.disk.layout import plan_layout
 from builder.kickstart.read import read
@@ -162,7 +162,7 @@ def lines(tree: Tree, _: Path) -> None:
 def looking(tree: Tree, _: Path) -> None:
     assert isinstance(kernels(tree), list)
     shims(tree, "")
-    initramfs.allow(tree)
+    kernel_plugins.allow(tree)
 
 
 WORK: list[tuple[Act, str, bytes]] = [

@@ -15,10 +15,10 @@ from builder.disk.image_file import image_file
 from builder.disk.loop import CONTROL
 from builder.disk.model import Layout, Partition
 from builder.disk.populate import populate
-from builder.disk.stack import KINDS
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints, view
+from builder.disk.volumes.registry import kind_of
 from host import cost
 from host.errors import HostError
 from host.mounts import mounted
@@ -39,7 +39,7 @@ _TOOLS = {
 def unfit(layout: Layout) -> str | None:
     """Return why this host cannot make this layout without a virtual machine, or None."""
     if layout.stack:
-        return f"the layout has {KINDS[layout.stack[0].kind].title}"
+        return f"the layout has {kind_of(layout.stack[0]).title}"
     if os.geteuid() != 0:
         return "it needs root"
     for program in ("sfdisk", *_needed(layout)):

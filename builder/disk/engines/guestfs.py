@@ -24,6 +24,7 @@ from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.tar_file import unpack_command, write_tar
 from builder.disk.versions import stack_versions, tool_versions
 from builder.disk.views import check_mountpoints, mount_folder
+from builder.disk.volumes.registry import kind_of
 from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
@@ -126,9 +127,8 @@ def identity() -> dict[str, str]:
 
 def _make_all(here: Inside, layout: Layout, epoch: int) -> None:
     """Make all file systems but those that the stack has made, with subvolumes and all."""
-    made = {device for item in layout.stack if item.kind == "btrfs" for device in item.devices}
     for part in layout.filesystems:
-        if part.device not in made:
+        if not any(kind_of(item).is_content(item, part) for item in layout.stack):
             _make(here, part, epoch, zeroed=not is_encrypted(layout.stack, part.device))
 
 

@@ -17,15 +17,9 @@ from pykickstart.constants import (
 )
 
 from builder.disk.model import Table
-from builder.disk.requests import (
-    BtrfsRequest,
-    EncryptionRequest,
-    GroupRequest,
-    LogicalVolumeRequest,
-    PartitionRequest,
-    StorageRequest,
-    SubvolumeRequest,
-)
+from builder.disk.requests import PartitionRequest, Request, StorageRequest
+from builder.disk.volumes.btrfs import BtrfsRequest, SubvolumeRequest
+from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.storage.boot import is_disabled
 from builder.kickstart.storage.reading import encryption
@@ -98,7 +92,7 @@ def _scheme(
     dialect: str,
 ) -> StorageRequest:
     data = command.data
-    secret = encryption(data, "", dialect, command.where) if hasattr(data, "encrypted") else None
+    around = encryption(data, "", dialect, command.where) if hasattr(data, "encrypted") else ()
     kind = getattr(data, "type", None)
     kind = AUTOPART_TYPE_LVM if kind is None else kind
     fstype = getattr(data, "fstype", "") or "xfs"
@@ -109,16 +103,16 @@ def _scheme(
     where = command.where
     if kind == AUTOPART_TYPE_PLAIN:
         parts += [
-            PartitionRequest(mountpoint=point, fstype=fstype, encryption=secret, where=where,
+            PartitionRequest(mountpoint=point, fstype=fstype, around=around, where=where,
                              **size)
             for point, size in sizes.items()
         ]
-        parts += [_swap_partition(where, secret)] if swap else []
+        parts += [_swap_partition(where, around)] if swap else []
         return StorageRequest(partitions=tuple(parts))
     if kind == AUTOPART_TYPE_BTRFS:
-        parts += [_swap_partition(where, secret)] if swap else []
-        return _btrfs(parts, sizes, secret, group_name(release), where)
-    parts.append(PartitionRequest(mountpoint="pv.01", grow=True, encryption=secret, where=where))
+        parts += [_swap_partition(where, around)] if swap else []
+        return _btrfs(parts, sizes, around, group_name(release), where)
+    parts.append(PartitionRequest(mountpoint="pv.01", grow=True, around=around, where=where))
     thin = kind == AUTOPART_TYPE_LVM_THINP
     return _lvm(parts, sizes, group_name(release), fstype, where, swap=swap, thin=thin)
 
@@ -133,8 +127,8 @@ def _file_systems(data: Any, disk_mib: int) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _swap_partition(where: str, secret: EncryptionRequest | None) -> PartitionRequest:
-    return PartitionRequest(mountpoint="swap", recommended=True, encryption=secret, where=where)
+def _swap_partition(where: str, around: tuple[Request, ...]) -> PartitionRequest:
+    return PartitionRequest(mountpoint="swap", recommended=True, around=around, where=where)
 
 
 def _lvm(
@@ -154,22 +148,22 @@ def _lvm(
         volumes.append(LogicalVolumeRequest(
             mountpoint="swap", name="swap", group=group, recommended=True, where=where))
     return StorageRequest(
-        partitions=tuple(parts), logical_volumes=tuple(volumes), groups=(GroupRequest(
+        partitions=tuple(parts), volumes=(*volumes, GroupRequest(
             name=group, members=("pv.01",), where=where,
-            reserved_percent=_THIN_RESERVE_PERCENT if thin else 0),),
+            reserved_percent=_THIN_RESERVE_PERCENT if thin else 0)),
     )
 
 
 def _btrfs(
     parts: list[PartitionRequest], sizes: dict[str, dict[str, Any]],
-    secret: EncryptionRequest | None, label: str, where: str,
+    around: tuple[Request, ...], label: str, where: str,
 ) -> StorageRequest:
-    parts.append(PartitionRequest(mountpoint="btrfs.01", grow=True, encryption=secret,
+    parts.append(PartitionRequest(mountpoint="btrfs.01", grow=True, around=around,
                                   where=where))
     return StorageRequest(
         partitions=tuple(parts),
-        btrfs=(BtrfsRequest(mountpoint="none", members=("btrfs.01",), label=label, where=where),),
-        subvolumes=tuple(SubvolumeRequest(
-            mountpoint=point, name=point.strip("/") or "root", parent=label, where=where)
-            for point in sizes),
+        volumes=(
+            BtrfsRequest(mountpoint="none", members=("btrfs.01",), label=label, where=where),
+            *(SubvolumeRequest(mountpoint=point, name=point.strip("/") or "root", parent=label,
+                               where=where) for point in sizes)),
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from builder.disk.model import Array, Layout, Partition, Volume
+from builder.disk.model import Layout, Partition, Volume
+from builder.disk.volumes.registry import all_kinds, kind_of
 from builder.kickstart.read import Command, Kickstart
 from host.errors import InputError
-
-# GRUB's mdraid1x reads these; what is on one member of a RAID 1 is on all of them.
-_READABLE_RAID = ("raid1",)
 
 
 def boot_loader(kickstart: Kickstart) -> Command | None:
@@ -37,30 +35,31 @@ def check_readable(kickstart: Kickstart, layout: Layout) -> None:
                          where=command.where, why="GRUB 2 has to be where the firmware looks",
                          remedy="say --location=mbr, or leave it out")
     place = layout.at("/boot") or layout.root
-    if isinstance(place, Partition) or array_below(layout, place) or _is_plain_btrfs(layout, place):
+    if isinstance(place, Partition) or _is_readable(layout, place):
         if place.fstype in ("vfat", "efi"):
             raise InputError("/boot cannot be a FAT", where=place.where,
                              why="kernels are put there with links")
         return
     raise InputError(
         f"the boot loader can't read {place.mountpoint} on {place.device}", where=place.where,
-        why="it reads partitions, RAID 1 and btrfs; no LVM, no LUKS",
+        why=_what_grub_reads(),
         remedy="give /boot a partition of its own: part /boot --fstype=xfs --size=1024",
     )
 
 
-def array_below(layout: Layout, place: Volume | Partition) -> Array | None:
-    """Return the RAID 1 that a volume is directly on, None for anything else."""
-    return next((
-        item for item in layout.stack if isinstance(item, Array)
-        and place.device == f"/dev/md/{item.name}" and item.level in _READABLE_RAID
-        and all(device.startswith("/dev/vda") for device in item.devices)
-    ), None)
+def _is_readable(layout: Layout, place: Volume) -> bool:
+    """Say whether a volume is, or is on, something that GRUB reads and that is on partitions."""
+    for item in layout.stack:
+        kind = kind_of(item)
+        if ((place.device in kind.devices(item) or kind.is_content(item, place))
+                and kind.is_read_by_grub(item)
+                and all(device.startswith("/dev/vda") for device in kind.stands_on(item))):
+            return True
+    return False
 
 
-def _is_plain_btrfs(layout: Layout, place: Volume) -> bool:
-    return any(
-        item.kind == "btrfs" and item.uuid == place.fs_uuid
-        and all(device.startswith("/dev/vda") for device in item.devices)
-        for item in layout.stack
-    )
+def _what_grub_reads() -> str:
+    kinds = all_kinds().values()
+    taken = ["partitions", *(kind.read_by_grub for kind in kinds if kind.read_by_grub)]
+    refused = [f"no {kind.label}" for kind in reversed(kinds) if not kind.read_by_grub]
+    return f"it reads {', '.join(taken[:-1])} and {taken[-1]}; {', '.join(refused)}"

@@ -7,16 +7,11 @@ import shlex
 from typing import Any
 
 from builder.disk.model import DiskTable
-from builder.disk.requests import (
-    ArrayRequest,
-    BtrfsRequest,
-    EncryptionRequest,
-    GroupRequest,
-    LogicalVolumeRequest,
-    PartitionRequest,
-    StorageRequest,
-    SubvolumeRequest,
-)
+from builder.disk.requests import PartitionRequest, Request, StorageRequest
+from builder.disk.volumes.btrfs import BtrfsRequest, SubvolumeRequest
+from builder.disk.volumes.luks import EncryptionRequest
+from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest
+from builder.disk.volumes.md import ArrayRequest
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.storage.disks import check_disks, partition_number
 from host.errors import InputError
@@ -37,26 +32,26 @@ def requests_of(kickstart: Kickstart, existing: DiskTable | None) -> StorageRequ
     return StorageRequest(
         partitions=tuple(_partition(command, existing, passphrase, dialect)
                          for command in kickstart.find(*PARTITIONS)),
-        arrays=tuple(_array(command, passphrase, dialect) for command in kickstart.find("raid")),
-        groups=tuple(_group(command) for command in kickstart.find("volgroup")),
-        logical_volumes=tuple(_logical_volume(command, passphrase, dialect)
-                              for command in kickstart.find("logvol")),
-        btrfs=tuple(_btrfs(command) for command in kickstart.find("btrfs")
-                    if not command.data.subvol),
-        subvolumes=tuple(_subvolume(command) for command in kickstart.find("btrfs")
-                         if command.data.subvol),
+        volumes=(
+            *(_array(command, passphrase, dialect) for command in kickstart.find("raid")),
+            *(_group(command) for command in kickstart.find("volgroup")),
+            *(_logical_volume(command, passphrase, dialect)
+              for command in kickstart.find("logvol")),
+            *(_subvolume(command) if command.data.subvol else _btrfs(command)
+              for command in kickstart.find("btrfs")),
+        ),
     )
 
 
 def encryption(
     data: Any, default: str, dialect: str, where: str,
-) -> EncryptionRequest | None:
-    """Return what --encrypted and the options beside it ask for, None without it.
+) -> tuple[Request, ...]:
+    """Return what --encrypted and the options beside it put around a device, if anything.
 
     default: the passphrase of other lines, which Anaconda takes where a line has none.
     """
     if not data.encrypted:
-        return None
+        return ()
     passphrase = data.passphrase or default
     if not passphrase:
         raise InputError("--encrypted needs a --passphrase", where=where,
@@ -72,10 +67,10 @@ def encryption(
         "--iter-time": getattr(data, "pbkdf_time", 0),       # milliseconds, for both
         "--pbkdf-force-iterations": getattr(data, "pbkdf_iterations", 0),
     }
-    return EncryptionRequest(
+    return (EncryptionRequest(
         passphrase=passphrase, version=version, cipher=getattr(data, "cipher", "") or None,
         options=tuple(f"{name}={value}" for name, value in options.items() if value),
-    )
+    ),)
 
 
 def _default_passphrase(kickstart: Kickstart) -> str:
@@ -94,7 +89,7 @@ def _format(command: Command, passphrase: str, dialect: str) -> dict[str, Any]:
         "label": getattr(data, "label", "") or None,
         "mkfs_options": mkfs_options(command), "profile": getattr(data, "fsprofile", "") or None,
         "fstab_options": data.fsopts or None,
-        "encryption": encryption(data, passphrase, dialect, command.where),
+        "around": encryption(data, passphrase, dialect, command.where),
         "where": command.where,
     }
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.disk.groups import group_of
 from builder.disk.layout import Layout, plan_layout
 from builder.disk.mkfs_options import split_options
 from builder.disk.model import DiskTable, Partition, Table
-from builder.disk.requests import GroupRequest, LogicalVolumeRequest, PartitionRequest
+from builder.disk.requests import PartitionRequest
 from builder.disk.sizes import Claim, share
 from builder.disk.table import sfdisk_script
+from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest
+from builder.disk.volumes.lvm.planning import group_of
 from host.errors import InputError
 from tests.builder.disk.disk_trees import request
 

@@ -13,7 +13,9 @@ import pytest
 
 from builder.disk.engines import direct, guestfs
 from builder.disk.engines.registry import choose
-from builder.disk.model import MIB, Layout, VolumeGroup
+from builder.disk.model import Layout
+from builder.disk.sizes import MIB
+from builder.disk.volumes.lvm.model import VolumeGroup
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import read
 from host.appliance import Drive, open_appliance

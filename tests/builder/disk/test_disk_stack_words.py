@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from builder.disk.model import Array, Encryption, LogicalVolume, VolumeGroup
-from builder.disk.stack import is_encrypted, luks, lvm
+from builder.disk.stack import is_encrypted
+from builder.disk.volumes import luks, lvm
+from builder.disk.volumes.luks import Encryption
+from builder.disk.volumes.lvm.making import identified
+from builder.disk.volumes.lvm.model import LogicalVolume, VolumeGroup
+from builder.disk.volumes.md import Array
 
 FIXED = ["--pbkdf-force-iterations=4", "--pbkdf-memory=65536", "--pbkdf-parallel=4"]
 
@@ -75,13 +79,13 @@ my-group {
 
 
 def test_a_group_and_its_volumes_get_the_uuids_of_the_layout() -> None:
-    text = lvm.identified(TEXT, GROUP, 1_700_000_000)
+    text = identified(TEXT, GROUP, 1_700_000_000)
     assert text.splitlines()[3] == '\tid = "4d3c2b-1a00-0040-0080-0000-0000-000001"'
     assert '\t\tpv0 {\n\t\t\tid = "012345-6789-abcd-ef01-2345-6789-abcdef"' in text
     assert '\t\troot {\n\t\t\tid = "111122-2233-3344-4455-5566-6677-778888"' in text
     assert '\t\tpv0 {\n\t\t\tid = "999922-2233-3344-4455-5566-6677-778888"' in text
     assert "iNmxwE" not in text, "what LVM adds by itself has an id that follows from the group's"
-    assert text == lvm.identified(TEXT.replace("iNmxwE", "abcdef"), GROUP, 1_700_000_000)
+    assert text == identified(TEXT.replace("iNmxwE", "abcdef"), GROUP, 1_700_000_000)
     assert "creation_time = 1795" not in text
     assert len(text) == len(TEXT)
 

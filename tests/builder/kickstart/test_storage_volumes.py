@@ -8,8 +8,11 @@ import pytest
 
 from builder.booting.bootloader import kernel_options
 from builder.booting.grub_probe import abstraction, boot_place, drive
-from builder.disk.fstab import crypttab, fstab, mdadm_conf
-from builder.disk.model import BtrfsVolume, Layout, VolumeGroup
+from builder.disk.fstab import fstab, volume_files
+from builder.disk.model import Layout
+from builder.disk.volume import File
+from builder.disk.volumes.btrfs import BtrfsVolume
+from builder.disk.volumes.lvm.model import VolumeGroup
 from host.errors import InputError
 from tests.builder.kickstart.storage_lines import MIB, partitions, planned, stack, volumes
 
@@ -118,8 +121,8 @@ def test_lvm_on_luks(tmp_path: Path) -> None:
         f"UUID={uuid_of(layout, '/boot')} /boot ext4 defaults 1 2",
         "/dev/mapper/cs-swap none swap defaults,x-systemd.device-timeout=0 0 0",
     ]
-    assert crypttab(layout) == f"luks-{luks} UUID={luks} none discard\n"
-    assert mdadm_conf(layout) is None
+    assert volume_files(layout) == [
+        File("/etc/crypttab", f"luks-{luks} UUID={luks} none discard\n", mode=0o600)]
     assert kernel_options(layout, "quiet") == (
         f"root=/dev/mapper/cs-root ro resume=/dev/mapper/cs-swap rd.lvm.lv=cs/root "
         f"rd.luks.uuid=luks-{luks} rd.lvm.lv=cs/swap quiet")
@@ -153,9 +156,9 @@ def test_boot_on_raid(tmp_path: Path) -> None:
     assert boot is not None and boot.device == "/dev/md/boot"
     assert 490 * MIB < boot.size_bytes < 500 * MIB
     assert f"UUID={boot.fs_uuid} /boot ext4 defaults 1 2" in fstab_lines(layout)
-    assert mdadm_conf(layout) == (
+    assert volume_files(layout) == [File("/etc/mdadm.conf", (
         "# mdadm.conf written out by ccis\nMAILADDR root\nAUTO +imsm +1.x -all\n"
-        f"ARRAY /dev/md/boot level=raid1 num-devices=2 UUID={uuid}\n")
+        f"ARRAY /dev/md/boot level=raid1 num-devices=2 UUID={uuid}\n"))]
     assert f"rd.md.uuid={uuid}" in kernel_options(layout, "")
     assert drive(layout, boot) == f"mduuid/{uuid.replace(':', '')}"
     assert abstraction(layout, boot) == ["diskfilter", "mdraid1x"]

@@ -12,7 +12,7 @@ from builder.choosing import resolve
 from builder.kickstart.read import read
 from builder.packages.install import install
 from builder.packages.repositories import Source, snapshots, trusted_key
-from builder.packages.requirements import Requirement
+from builder.packages.requirement import Requirement
 from builder.packages.selection import Selection
 from builder.store import Store
 from host.errors import InputError

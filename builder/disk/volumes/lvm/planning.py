@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from builder.disk.ids import derive
-from builder.disk.model import MIB, LogicalVolume, VolumeGroup
-from builder.disk.placing import base_mib
-from builder.disk.requests import GroupRequest, LogicalVolumeRequest
-from builder.disk.sizes import Claim, share
+from builder.disk.sizes import MIB, Claim, base_mib, share
+from builder.disk.volume import Member
+from builder.disk.volumes.lvm.model import (
+    GroupRequest,
+    LogicalVolume,
+    LogicalVolumeRequest,
+    VolumeGroup,
+)
 from host.errors import InputError
+
+if TYPE_CHECKING:
+    from builder.disk.stacking import Stacking
 
 # lvm(8): what names may be made of; "." and ".." are no names.
 _NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
@@ -18,6 +26,48 @@ _PV_HEADER_BYTES = MIB  # lvm.conf's default_data_alignment
 # lvmthin(7): 64 bytes of metadata per chunk, at least 2 MiB, at most 15.81 GiB.
 _POOL_CHUNK_KIB, _BYTES_PER_CHUNK = 64, 64
 _LEAST_METADATA_MIB, _MOST_METADATA_MIB = 4, 16192
+
+
+def plan_groups(
+    wishes: Sequence[GroupRequest | LogicalVolumeRequest], member: Member, stacking: Stacking,
+) -> None:
+    """Add the groups, and what is on their volumes; member: what they stand on."""
+    groups = [wish for wish in wishes if isinstance(wish, GroupRequest)]
+    volumes = [wish for wish in wishes if isinstance(wish, LogicalVolumeRequest)]
+    for group in groups:
+        _plan(group, [volume for volume in volumes if volume.group == group.name], member, stacking)
+    known = {group.name for group in groups}
+    for volume in volumes:
+        if volume.group not in known:
+            raise InputError(f"there is no volume group {volume.group}", where=volume.where,
+                             remedy=f"add: volgroup {volume.group} pv.01")
+
+
+def carriers(
+    wishes: Sequence[GroupRequest | LogicalVolumeRequest], points: frozenset[str],
+) -> set[str]:
+    """Return the physical volumes of the groups that hold some mount points or members."""
+    groups = {wish.group for wish in wishes
+              if isinstance(wish, LogicalVolumeRequest) and wish.mountpoint in points}
+    return {name for wish in wishes if isinstance(wish, GroupRequest) and wish.name in groups
+            for name in wish.members}
+
+
+def _plan(
+    wish: GroupRequest, volumes: Sequence[LogicalVolumeRequest], member: Member,
+    stacking: Stacking,
+) -> None:
+    found = stacking.members(wish.members, member, f"the volume group {wish.name}", wish.where)
+    if any(isinstance(item, VolumeGroup) and item.name == wish.name for item in stacking.items):
+        raise InputError(f"two volume groups are called {wish.name}", where=wish.where)
+    group = group_of(wish, found, volumes, stacking.disk_mib, stacking.seed)
+    stacking.items.append(group)
+    made = {volume.name: volume for volume in group.volumes}
+    for request in volumes:
+        if request.role != "thinpool":
+            volume = made[request.name]
+            stacking.take(request, stacking.type_of(request), group.device_of(volume.name),
+                          volume.size_mib * MIB, on_partition=False)
 
 
 def group_of(

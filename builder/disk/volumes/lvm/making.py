@@ -1,17 +1,17 @@
-"""LVM volume groups and their volumes, with the UUIDs of the layout."""
+"""LVM inside the appliance: groups and volumes, with the UUIDs of the layout."""
 
 from __future__ import annotations
 
 import re
 import uuid
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from builder.disk.inside import Inside
-from builder.disk.model import LogicalVolume, VolumeGroup
+from builder.disk.volumes.lvm.model import LogicalVolume, VolumeGroup
 from host.errors import InputError
 
-title = "LVM"
-programs = {"lvm": "lvm2"}
+if TYPE_CHECKING:
+    from builder.disk.inside import Inside
 
 _TEXT = "/run/ccis-group"
 # The appliance is no home of these groups: nothing is monitored or remembered there. A pool just
@@ -21,17 +21,6 @@ _CONFIG = (
     'global/thin_check_executable=""'
 )
 _NAMESPACE = uuid.UUID("6b0f3a35-5a0c-5d0e-9c0f-1f4fb5f0b1d2")
-
-
-def modules(item: VolumeGroup) -> tuple[str, ...]:
-    """Return the kernel modules that it needs."""
-    thin = any(volume.role != "linear" for volume in item.volumes)
-    return ("dm_mod", *(("dm_thin_pool",) if thin else ()))
-
-
-def devices(item: VolumeGroup) -> tuple[str, ...]:
-    """Return what its volumes are called in the guest."""
-    return tuple(item.device_of(volume.name) for volume in item.volumes)
 
 
 def make(inside: Inside, item: VolumeGroup, *, zeroed: bool, epoch: int) -> None:
