@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import rehearsal
 from builder.booting import initramfs
-from builder.packages.install import rpm_files
+from builder.packages.near import rpm_files
 from builder.planner import Plan, make
 from builder.request import Request
 from builder.sandbox.sandbox import Sandbox

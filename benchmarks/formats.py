@@ -34,7 +34,7 @@ from builder.artefact import DISK, TREE, About, Format
 from builder.formats.archives import squashfs
 from builder.formats.registry import FORMATS, get
 from builder.packages.comps import comps_files
-from builder.packages.install import rpm_files
+from builder.packages.near import rpm_files
 from builder.planner import Plan, make
 from builder.request import Request
 from builder.steps.contract import IMAGE as IMAGE_FILE

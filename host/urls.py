@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 MASK = "…"
@@ -62,6 +63,12 @@ def split_user(url: str) -> tuple[str, str | None, str]:
         return url, None, ""
     user, _, password = rest[:len(rest) - len(bare) - 1].partition(":")
     return f"{scheme}://{bare}", unquote(user), unquote(password)
+
+
+def is_inside(place: str) -> bool:
+    """Say whether a place in a repository, as its index has it, is below the repository's URL."""
+    path = PurePosixPath(place)
+    return bool(place) and not path.is_absolute() and ".." not in path.parts and "://" not in place
 
 
 def _without_user(rest: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import createrepo_c
 
-from builder.packages.repositories import Snapshot
+from builder.packages.near import bring_metadata, folder_of
 from builder.packages.selection import Selection
 from builder.store import Store
 from host.beneath.root import Root
@@ -19,20 +19,11 @@ _KINDS = ("group", "group_xz", "group_zst", "group_gz")
 def comps_files(selection: Selection, store: Store) -> list[Path]:
     """Return the files with the groups, one for each repository that has some.
 
-    They lie in the repository itself when it is on this host, else where dnf keeps metadata.
+    They lie in the repository itself when it is on this host, else in what was brought here of it.
     """
-    found = []
-    for snapshot in selection.snapshots:
-        url = snapshot.urls[0]
-        folders = ([Path(url.removeprefix("file://"))] if url.startswith("file://")
-                   else sorted(_cache(selection, snapshot, store).glob(f"{snapshot.id}-*")))
-        found += [file for folder in folders for file in _of_repository(folder)]
-    return found
-
-
-def _cache(selection: Selection, snapshot: Snapshot, store: Store) -> Path:
-    """Return where dnf keeps a repository's metadata (builder.packages.dnf_worker)."""
-    return store.metadata / selection.key.stem if snapshot.signed_metadata else store.metadata
+    bring_metadata(selection, store)
+    return [file for snapshot in selection.snapshots
+            for file in _of_repository(folder_of(snapshot, store))]
 
 
 def _of_repository(folder: Path) -> Iterator[Path]:

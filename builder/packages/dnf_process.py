@@ -9,28 +9,25 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from builder.packages.errors import error_of
+from builder.packages.near import CACHE, bring_metadata, forget_metadata, near_folder
 from builder.packages.repositories import Snapshot
 from builder.packages.selection import Selection
+from builder.packages.transfer import is_near
+from builder.packages.worker import PROJECT, show_worker
 from builder.sandbox.enclosure import Use, enclosure
-from builder.sandbox.programs import show_programs
 from builder.sandbox.sandbox import NO_BYTECODE
 from builder.store import Store
 from host.errors import HostError, InputError
 from host.progress import Progress
-from host.urls import split_user
-from host.variables import AUTHORITIES, of_connections, search_path
+from host.variables import search_path
 from images.bounds import Bounds
 
 _HOME = "/run/home"
 _LANGUAGE = re.compile(r"[A-Za-z0-9_.@-]+")
-_PROJECT = Path(__file__).parents[2]
-_ROOMS = ("builder", "host")
-"""What the process imports of ours."""
 
 
 def ask_dnf(
@@ -40,19 +37,19 @@ def ask_dnf(
 ) -> dict[str, Any]:
     """Run dnf's process in a sandbox where only the cache, or the root, can be written.
 
+    It has no network: what is on other hosts, builder.packages.near brings here before.
+
     mode: what builder.packages.dnf_worker is to do; the answer is its result. expected: the rows
     that it must come to. bounds: what the transaction with its scriptlets may use. counted: where
     what it writes lands; the root itself unless that is a view.
     Raises what builder.packages.errors makes of its complaints, and InputError or HostError
     for a bound that was broken.
     """
+    bring_metadata(selection, store, progress)
     question = {
         "mode": mode, "root": str(root), "metadata": str(store.metadata),
         "key": str(selection.key), "expected": list(expected), **selection.wishes(),
-        "repositories": [_as_asked(snapshot, with_user=root is None)
-                         for snapshot in selection.snapshots],
-        "timeout_s": selection.kickstart.packages.timeout_s,
-        "retries": selection.kickstart.packages.retries,
+        "repositories": [_as_asked(snapshot, store) for snapshot in selection.snapshots],
     }
     events: list[dict[str, Any]] = []
 
@@ -68,11 +65,10 @@ def ask_dnf(
 
     own = bounds or Bounds()
     # Scriptlets have their environment from there: without a TMPDIR, whose folder is not in the
-    # tree, and without proxies, which may have passwords; only what fetches gets these.
+    # tree.
     settings = {
         "PATH": search_path(os.environ), "HOME": _HOME, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
         **NO_BYTECODE, **({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {}),
-        **({} if root else of_connections()),
     }
     use = Use(
         "the package transaction" if root else "dnf", kind="packages", bounds=own,
@@ -81,7 +77,7 @@ def ask_dnf(
     with _rpm_macros(selection) as macros, enclosure(None, root) as made:
         made.kernel_folders("/")
         made.new_folder("/tmp")  # noqa: S108 – librepo writes there whatever TMPDIR says
-        show_programs(made, _seen(selection, with_connections=root is None))
+        show_worker(made, [selection.key, *_local_folders(selection)])
         made.show(str(store.metadata), store.metadata, writable=root is None)
         if root:  # scriptlets run in it: they see its own kernel folders and no network
             made.show(str(root), root, writable=True)
@@ -89,28 +85,27 @@ def ask_dnf(
             made.add("--remount-ro", f"{root}/sys")
         made.show(f"{_HOME}/.rpmmacros", macros)
         made.run([sys.executable, "-m", "builder.packages.dnf_worker"], settings, use,
-                 folder=str(_PROJECT), network=root is None)
+                 folder=str(PROJECT))
     if not events:
         raise HostError("dnf ended without an answer", where=mode)
     if events[-1]["event"] == "error":
+        if events[-1]["kind"] == "remote":
+            forget_metadata(selection, store)
         raise error_of(events[-1], selection)
     return events[-1]
 
 
-def _as_asked(snapshot: Snapshot, *, with_user: bool) -> dict[str, Any]:
-    """Return a repository for dnf, its user and password apart from the URLs.
+def _as_asked(snapshot: Snapshot, store: Store) -> dict[str, Any]:
+    """Return a repository for dnf: a folder of this host, and where dnf keeps what it makes of it.
 
-    dnf names the folders of its cache after a digest of the URL, and its errors quote it. Where
-    the URLs have different users they stay in them: dnf knows one for all, and a mirror must not
-    be told what is another's. with_user: off for a transaction, which fetches nothing.
+    cache: None for a repository that lies here anyway; dnf has one cache for all of these.
     """
-    asked = asdict(snapshot)
-    parts = [split_user(url) for url in snapshot.urls]
-    if len({(user, password) for _, user, password in parts}) == 1 and parts[0][1] is not None:
-        asked |= {"urls": [url for url, _, _ in parts]}
-        if with_user:
-            asked |= {"user": parts[0][1], "password": parts[0][2]}
-    return asked
+    asked = {name: getattr(snapshot, name) for name in
+             ("id", "signed_metadata", "cost", "included", "excluded", "with_groups")}
+    if snapshot.is_near:
+        return {**asked, "urls": [url for url in snapshot.urls if is_near(url)], "cache": None}
+    folder = near_folder(snapshot, store)
+    return {**asked, "urls": [folder.as_uri()], "cache": str(folder.parent / CACHE)}
 
 
 @contextmanager
@@ -147,31 +142,7 @@ def _names(selection: Selection, languages: str) -> list[str]:
     return names
 
 
-def _seen(selection: Selection, *, with_connections: bool) -> list[Path]:
-    """Return what dnf's process reads of the host's: Python, ours, the key, local repositories.
-
-    with_connections: certificates and their keys, too, which no scriptlet may see.
-    """
-    python = {Path(name) for name in (sys.prefix, sys.base_prefix, *sys.path) if name}
-    return [
-        *sorted(path for path in python if path != _PROJECT and path.exists()),
-        *(_PROJECT / room for room in _ROOMS), selection.key, *_local_folders(selection),
-        *((*_connection_files(selection), *_authorities())
-          if with_connections else ()),
-    ]
-
-
 def _local_folders(selection: Selection) -> list[Path]:
     urls = [url for snapshot in selection.snapshots for url in snapshot.urls]
     folders = [Path(url.removeprefix("file://")) for url in urls if url.startswith("file://")]
     return [folder for folder in folders if folder.is_dir()]
-
-
-def _connection_files(selection: Selection) -> list[Path]:
-    names = [name for snapshot in selection.snapshots for name in snapshot.connection.files]
-    return [path for name in names if (path := Path(name.removeprefix("file://"))).is_file()]
-
-
-def _authorities() -> list[Path]:
-    """Return the caller's own files or folders of certificates."""
-    return [Path(os.environ[name]) for name in AUTHORITIES if os.environ.get(name)]

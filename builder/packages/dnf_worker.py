@@ -1,4 +1,4 @@
-"""The process that speaks dnf: resolves, fetches or installs, as a request on standard input says.
+"""The process that speaks dnf: resolves or installs, as a request on standard input says.
 
 It runs as a process of its own (`python -m builder.packages.dnf_worker`) inside a sandbox, because
 dnf and rpm keep global state, chroot, and run the packages' scriptlets. One JSON object comes in;
@@ -17,6 +17,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,12 @@ def _own_view(metadata: str) -> str:
     """Return a folder with what the metadata's has, where that can't be written.
 
     A transaction's scriptlets are not to change what later builds go by. dnf writes notes and
-    locks beside the metadata, which nobody misses.
+    locks beside the metadata, which nobody misses. Where there is none, dnf makes it anew.
     """
+    with suppress(OSError):
+        Path(metadata).mkdir(parents=True, exist_ok=True)
+    if not Path(metadata).is_dir():
+        return tempfile.mkdtemp()
     if os.access(metadata, os.W_OK):
         return metadata
     own = Path(tempfile.mkdtemp())
@@ -91,16 +96,6 @@ def resolve(request: dict[str, Any]) -> dict[str, Any]:
         base = _opened(request, root=empty)
         required = _select(base, request)
         return {"packages": _chosen(base), "required": required}
-
-
-def fetch(request: dict[str, Any]) -> dict[str, Any]:
-    """Download the chosen packages into the cache and say where each one lies."""
-    with tempfile.TemporaryDirectory() as empty:
-        base = _opened(request, root=empty)
-        _select(base, request)
-        wanted = list(base.transaction.install_set)
-        base.download_packages(wanted, progress=_Download())
-        return {"files": {str(package): package.localPkg() for package in wanted}}
 
 
 def install(request: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +138,8 @@ def _exactly(row: dict[str, Any]) -> str:
 
 
 def _carry_out(base: dnf.Base, root: str) -> dict[str, Any]:
-    """Fetch and install what was chosen, and leave whole databases."""
+    """Install what was chosen, whose files are all there, and leave whole databases."""
     display = _Transaction()
-    base.download_packages(list(base.transaction.install_set))
     base.do_transaction(display=display)
     base.close()
     del base
@@ -196,18 +190,17 @@ def _opened(request: dict[str, Any], root: str, *, on_top: bool = False) -> dnf.
     conf.tsflags = [] if request["with_docs"] else ["nodocs"]
     conf.multilib_policy = "all" if request["multilib"] else "best"
     conf.gpgcheck = False  # builder.packages.install has checked every signature before
-    conf.retries = request["retries"] if request["retries"] is not None else 3
-    conf.timeout, conf.max_parallel_downloads = request["timeout_s"] or 30, 6
+    conf.deltarpm = conf.zchunk = False  # builder.packages.near brings neither
     for entry in request["repositories"]:
         repository = dnf.repo.Repo(entry["id"], conf)
         repository.baseurl = entry["urls"]
-        if "user" in entry:
-            repository.username, repository.password = entry["user"], entry["password"]
         repository.repo_gpgcheck = entry["signed_metadata"]
         if entry["signed_metadata"]:
             # librepo remembers every key that it ever took, beside the metadata; what one key
             # vouched for is not what another vouches for, nor what nobody does.
             repository.basecachedir = f"{request['metadata']}/{Path(request['key']).stem}"
+        if entry["cache"]:  # it is removed with what it is made of
+            repository.basecachedir = _own_view(f"{entry['cache']}/{Path(request['key']).stem}")
         repository.gpgkey = [f"file://{request['key']}"]
         repository.skip_if_unavailable = False
         repository.enablegroups = entry["with_groups"]
@@ -215,23 +208,12 @@ def _opened(request: dict[str, Any], root: str, *, on_top: bool = False) -> dnf.
         repository.excludepkgs = list(entry["excluded"])
         if entry["cost"] is not None:
             repository.cost = entry["cost"]
-        _connect(repository, entry["connection"])
         # The plan has just compared repomd.xml with the mirror's; let dnf follow it.
         repository.metadata_expire = 0 if request["mode"] == "resolve" else -1
         base.repos.add(repository)
     base.fill_sack(load_system_repo=on_top)
     base.read_comps(arch_filter=True)
     return base
-
-
-def _connect(repository: dnf.repo.Repo, connection: dict[str, Any]) -> None:
-    """Set how a repository is reached."""
-    repository.sslverify = connection["verify_tls"]
-    for ours, theirs in (("proxy", "proxy"), ("ca", "sslcacert"), ("client_key", "sslclientkey"),
-                         ("client_certificate", "sslclientcert")):
-        if connection[ours]:
-            value = connection[ours]
-            setattr(repository, theirs, value if ours == "proxy" else value.removeprefix("file://"))
 
 
 def _select(base: dnf.Base, request: dict[str, Any]) -> list[str | None]:
@@ -329,6 +311,9 @@ def _chosen(base: dnf.Base) -> list[dict[str, Any]]:
     """Return the packages of the transaction in a fixed order, with the RPMs' checksums."""
     rows = []
     for package in base.transaction.install_set:
+        if package.baseurl and not package.baseurl.startswith("file:"):
+            raise dnf.exceptions.RepoError(
+                f"{package.reponame} says of {package} that it is elsewhere: {package.baseurl}")
         kind, digest = package.returnIdSum()
         rows.append({
             "name": package.name, "epoch": int(package.epoch), "version": package.version,
@@ -338,18 +323,6 @@ def _chosen(base: dnf.Base) -> list[dict[str, Any]]:
             "build_time": package.buildtime,
         })
     return sorted(rows, key=lambda row: (row["name"], row["arch"], row["version"]))
-
-
-class _Download(dnf.callback.DownloadProgress):  # type: ignore[misc]
-    """Tells the parent how many bytes have come."""
-
-    def start(self, total_files: int, total_size: int, total_drpms: int = 0) -> None:
-        self._total, self._done = total_size, dict[str, int]()
-
-    def progress(self, payload: Any, done: int) -> None:
-        self._done[str(payload)] = done
-        emit("progress", unit="bytes", done=sum(self._done.values()), total=self._total,
-             note=str(payload))
 
 
 class _Transaction(dnf.callback.TransactionProgress):  # type: ignore[misc]
@@ -377,7 +350,7 @@ class _Transaction(dnf.callback.TransactionProgress):  # type: ignore[misc]
         emit("note", text=message)
 
 
-_MODES = {"resolve": resolve, "fetch": fetch, "install": install, "add": add}
+_MODES = {"resolve": resolve, "install": install, "add": add}
 
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C.UTF-8")

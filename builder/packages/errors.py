@@ -40,11 +40,22 @@ def error_of(event: dict[str, Any], selection: Selection) -> CcisError:
             remedy="keep what they need: a script of the kickstart may have removed it",
         )
     if event["kind"] == "remote":
-        return RemoteError(
-            "a repository failed", where=", ".join(s.urls[0] for s in selection.snapshots),
-            why=event["text"], remedy="run again, or name another mirror in the release's file",
-        )
+        return _repository(event["text"], selection)
     return HostError("the package transaction failed", why=event["text"])
+
+
+def _repository(text: str, selection: Selection) -> RemoteError:
+    """Return the error for a repository that dnf can't read, on this host as it is by then."""
+    named = [one for one in selection.snapshots if f"'{one.id}'" in text] or selection.snapshots
+    lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    remedy = "run again, or name another mirror in the release's file"
+    if "GPG" in text:
+        remedy = (f"its metadata must be signed by the release's key, {selection.key.name}: "
+                  "name another mirror")
+    return RemoteError(
+        f"{', '.join(one.name for one in named)} can't be used",
+        where=", ".join(dict.fromkeys(one.urls[0] for one in named)), why="; ".join(lines),
+        remedy=remedy)
 
 
 def _unknown(event: dict[str, Any], selection: Selection) -> InputError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from builder.packages.choice import Choice
 from builder.packages.dnf_process import ask_dnf
+from builder.packages.near import rpm_files
 from builder.packages.selection import Selection
 from builder.packages.signatures import verify_signatures
 from builder.sandbox.places import check_kernel_folders
@@ -52,19 +53,3 @@ def _write_beside(selection: Selection, tree: Tree) -> None:
     if selection.kickstart.packages.multilib and tree.exists(_CONFIGURATION):
         text = tree.read(_CONFIGURATION).rstrip("\n")
         tree.write(_CONFIGURATION, f"{text}\nmultilib_policy=all\n")
-
-
-def rpm_files(
-    selection: Selection, choices: Sequence[Choice], store: Store, progress: Progress,
-) -> list[Path]:
-    """Return the RPM files of the choices; those of remote repositories are fetched first."""
-    roots = {snapshot.id: snapshot.urls[0] for snapshot in selection.snapshots}
-    if all(url.startswith("file://") for url in roots.values()):
-        return [
-            Path(roots[choice.record.repository].removeprefix("file://")) / choice.location
-            for choice in choices
-        ]
-    answer = ask_dnf("fetch", selection, store, progress=progress)
-    return [Path(path) for path in answer["files"].values()]
-
-

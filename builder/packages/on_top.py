@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.packages.choice import Choice
 from builder.packages.dnf_process import ask_dnf
-from builder.packages.install import rpm_files
+from builder.packages.near import rpm_files
 from builder.packages.requirement import Requirement
 from builder.packages.selection import Selection
 from builder.packages.signatures import verify_signatures

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.sources import from_network
-from builder.packages.mirrors import variants_of
-from builder.packages.repositories import Connection, Source
+from builder.packages.connection import Connection
+from builder.packages.repositories import Source
+from builder.packages.treeinfo import variants_of
 from host.errors import InputError
 from host.urls import scrub, shown
 from images.release import Release

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from builder.artefact import About
 from builder.packages.choice import Choice
 from builder.packages.comps import comps_files
-from builder.packages.install import rpm_files
+from builder.packages.near import rpm_files
 from builder.steps import conversion
 from builder.steps.contract import Place
 from builder.steps.conversion_of_tree import TreeConversion

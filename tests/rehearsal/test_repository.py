@@ -17,7 +17,8 @@ from urllib.request import urlopen
 import pytest
 
 import rehearsal
-from builder.packages.mirrors import DIRECT, variants_of
+from builder.packages.connection import DIRECT
+from builder.packages.treeinfo import variants_of
 from host.errors import InputError
 from host.run import run
 from rehearsal.comps import load_groups

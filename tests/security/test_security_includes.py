@@ -17,8 +17,11 @@ from builder.disk.mkfs_files import objection
 from builder.formats.media.flat_kickstart import flat
 from builder.kickstart.lines import INCLUDES_MAX
 from builder.kickstart.read import Kickstart, read, read_pre, survey
-from builder.packages.mirrors import Connection, fetch, listed, variants_of
+from builder.packages.connection import Connection
 from builder.packages.origins import origins
+from builder.packages.repositories import Source, snapshots
+from builder.packages.transfer import fetch
+from builder.packages.treeinfo import variants_of
 from host.errors import CcisError, InputError, RemoteError
 from images import catalogue
 
@@ -218,7 +221,7 @@ def test_lists_and_trees_of_the_network_lead_to_no_folder_of_this_host(
     (served / ".treeinfo").write_text(
         "[variant-X]\nid = X\ntype = variant\nrepository = file:///etc\n")
     with pytest.raises(RemoteError, match="names no mirror"):
-        listed("mirrorlist", f"{url}/list", Connection())
+        snapshots([Source("x", (), mirrors=("mirrorlist", f"{url}/list"))])
     with pytest.raises(RemoteError, match="names a repository on this host"):
         variants_of(f"{url}/", Connection())
 

@@ -54,7 +54,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/steps/conversion.py", "builder/steps/disk.py",
         "builder/steps/frames.py", "builder/steps/pre.py", "builder/steps/resolution.py",
         "builder/steps/views.py",
-        "builder/packages/comps.py", "builder/tree/databases.py",
+        "builder/packages/near.py", "builder/tree/databases.py",
         "builder/scripting/disk.py",
         "builder/packages/installed.py", "builder/tree/labels.py",
         "builder/scripting/scripts.py", "builder/scripting/shims.py",
@@ -70,7 +70,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "publish/policies.py", "publish/sign.py", "publish/verify.py",
         "validate/artefact.py", "validate/key.py"),
     "scratch folders of the program that is run": (
-        "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py", "publish/gpg.py",
+        "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py",
+        "builder/packages/transfer.py", "builder/packages/transfer_worker.py", "publish/gpg.py",
         "publish/trust.py", "validate/boot/console.py", "validate/boot/qemu.py",
         "validate/boot/run.py", "validate/boot/seed.py", "validate/boot/ssh.py",
         "validate/compare/builds.py", "validate/compare/diffoscope.py",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder.kickstart.read import read
-from builder.packages.mirrors import Connection
+from builder.packages.connection import Connection
 from builder.packages.origins import Origins, origins
 from builder.packages.repositories import Source, snapshots
 from host.errors import InputError, RemoteError
@@ -196,4 +196,4 @@ def test_a_repository_is_reached_through_its_proxy(tmp_path: Path, mirror: str) 
     found = origins_of(tmp_path, line)
     with pytest.raises(RemoteError) as caught:
         snapshots(found.sources[-1:])
-    assert "nowhere.invalid/os/repodata/repomd.xml: File not found" in str(caught.value.why)
+    assert f"answered 404 Not Found (through the proxy {mirror})" in str(caught.value.why)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ import pytest
 from builder.choosing import resolve
 from builder.kickstart.read import read
 from builder.packages.install import install, verify_signatures
+from builder.packages.near import bring_metadata, near_folder, rpm_files
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.selection import Selection
 from builder.store import Store
@@ -23,6 +21,7 @@ from host.progress import Silent
 from images.release import Release, Repository, SigningKey
 from tests import small_repository
 from tests.small_repository import SmallRepository
+from tests.stumbling import stumbling
 
 EPOCH = 1_700_000_000
 
@@ -178,19 +177,95 @@ def test_the_wrong_key_is_refused(repository: SmallRepository, tmp_path: Path) -
         trusted_key(release, {}, tmp_path / "keys")
 
 
+@pytest.mark.parametrize("every", [0, 3])
 def test_packages_come_over_http_too(
-    repository: SmallRepository, store: Store, tmp_path: Path,
+    repository: SmallRepository, store: Store, tmp_path: Path, every: int,
 ) -> None:
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(repository.folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}/"
-        selection = selection_for(repository, store, "beta", url)
+    """every: of so many answers one is 503, whatever was asked for."""
+    with stumbling(repository.folder, every) as server:
+        selection = selection_for(repository, store, "beta", server.mirror("ok"))
+        choices = resolve(selection, store).choices
         root = tmp_path / "root"
         root.mkdir()
-        install(selection, resolve(selection, store).choices, root, store, EPOCH, Silent())
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert (root / "usr/share/alpha/file").read_text() == "alpha\n"
+        install(selection, choices, root, store, EPOCH, Silent())
+        assert (root / "usr/share/alpha/file").read_text() == "alpha\n"
+        # What was fetched is kept, by its checksum; what was damaged there is fetched again.
+        answers = server.answers
+        kept = {store.packages / f"sha256-{choice.record.sha256}.rpm" for choice in choices}
+        assert set(store.packages.iterdir()) == kept
+        rpm_files(selection, choices, store, Silent())
+        assert server.answers == answers
+        if every:
+            return
+        damaged = min(kept)
+        damaged.write_bytes(b"x" + damaged.read_bytes()[1:])
+        verify_signatures(rpm_files(selection, choices, store, Silent()), selection.key)
+        assert server.answers == answers + 1
+
+
+@pytest.mark.parametrize(("broken", "lines", "says"), [
+    ("beta-1-1.noarch.rpm", "beta", "packages of repository 'small' can't be fetched"),
+    ("repodata/*-primary.xml.gz", "alpha", "the metadata of repository 'small' can't be fetched"),
+])
+def test_a_mirror_whose_files_are_not_those_of_its_index_is_named(
+    repository: SmallRepository, store: Store, broken: str, lines: str, says: str,
+) -> None:
+    with stumbling(repository.folder) as server:
+        selection = selection_for(repository, store, lines, server.mirror("ok"))
+        path = next(repository.folder.glob(broken))
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(RemoteError) as caught:
+            rpm_files(selection, resolve(selection, store).choices, store, Silent())
+        text = str(caught.value)
+        assert says in text
+        url = f"{server.mirror('ok')}{path.relative_to(repository.folder)}"
+        assert text.count("repository 'small'") == 1 and f"{url} has another checksum" in text
+        assert not store.packages.exists() or not [
+            each for each in store.packages.iterdir() if each.read_bytes() == path.read_bytes()]
+        path.write_bytes(content)  # the mirror has caught up: the same build goes on
+        verify_signatures(rpm_files(selection, resolve(selection, store).choices, store, Silent()),
+                          selection.key)
+
+
+def test_an_index_leads_to_no_file_outside_of_its_repository(
+    repository: SmallRepository, store: Store,
+) -> None:
+    index = repository.folder / "repodata/repomd.xml"
+    text = index.read_text()
+    place = next(word for word in text.split('"') if word.endswith("-primary.xml.gz"))
+    index.write_text(text.replace(place, f"../../../../../..{store.root}/staging/x"))
+    repository.gpg("--detach-sign", "--armor", str(index))
+    with stumbling(repository.folder) as server:
+        selection = selection_for(repository, store, "alpha", server.mirror("ok"))
+        with pytest.raises(RemoteError, match="leads elsewhere"):
+            resolve(selection, store)
+
+
+def test_a_near_repository_of_another_signature_is_another(
+    repository: SmallRepository, store: Store,
+) -> None:
+    with stumbling(repository.folder) as server:
+        url = server.mirror("ok")
+        good = selection_for(repository, store, "alpha", url)
+        (repository.folder / "repodata/repomd.xml.asc").write_text("no signature")
+        bad = selection_for(repository, store, "beta", url)
+        assert good.snapshots[0].repomd_sha256 == bad.snapshots[0].repomd_sha256
+        assert near_folder(good.snapshots[0], store) != near_folder(bad.snapshots[0], store)
+        with pytest.raises(RemoteError, match="GPG"):
+            resolve(bad, store)
+        assert resolve(good, store).choices
+
+
+def test_metadata_that_were_damaged_here_are_fetched_anew(
+    repository: SmallRepository, store: Store,
+) -> None:
+    with stumbling(repository.folder) as server:
+        selection = selection_for(repository, store, "alpha", server.mirror("ok"))
+        bring_metadata(selection, store)
+        folder = near_folder(selection.snapshots[0], store)
+        damaged = next(folder.glob("repodata/*-primary.xml.*"))
+        damaged.write_bytes(b"x" + damaged.read_bytes()[1:])
+        with pytest.raises(RemoteError, match="repository 'small' can't be used"):
+            resolve(selection, store)
+        assert [choice.record.name for choice in resolve(selection, store).choices] == ["alpha"]
