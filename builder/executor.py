@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.entries import flaw_of
-from builder.graph import Action
+from builder.graph import Action, carry_out
 from builder.planner import Plan
 from builder.schedule import Task, execute
 from builder.scripting.pre import ROOT
@@ -121,8 +121,8 @@ class Execution:
         def fill(folder: Path) -> None:
             if not isinstance(action.step, Conversion):  # it says itself how much there is to do
                 progress.start(action.name)
-            action.step.make(action.inputs, {name: entry.data for name, entry in before.items()},
-                             Place(folder, self.store, progress))
+            carry_out(action, {name: entry.data for name, entry in before.items()},
+                      Place(folder, self.store, progress))
             notes.write(folder, progress.said)
 
         with measured() as cost:

@@ -14,12 +14,14 @@ from pathlib import Path
 from builder.identity import code_identity, digest_of
 from builder.secret_digests import digests
 from builder.steps import notes, registry
-from builder.steps.contract import Inputs, Place, Step
+from builder.steps.contract import Before, Inputs, Place, Step
 from builder.steps.conversion import Conversion
 from builder.steps.facts import Facts
 from builder.steps.programs import version_of
 from builder.store import Entry, Store
+from host.errors import CcisError
 from host.progress import Progress, Silent
+from host.space import for_want_of_room
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,26 @@ def _add(
     return actions[name]
 
 
+def carry_out(action: Action, before: Before, place: Place) -> None:
+    """Have a step make its result in `place.folder`.
+
+    Raises what the step raises; HostError when it failed because the disk of the store is full,
+    whatever it took that for.
+    """
+    try:
+        action.step.make(action.inputs, before, place)
+    except (CcisError, OSError) as error:
+        if full := for_want_of_room(error, place.folder, f"the step {action.name}"):
+            raise full from error
+        raise
+
+
 def make_now(action: Action, store: Store, progress: Progress | None = None) -> Entry:
     """Return the result of an action that the planner itself needs, made unless it is there."""
     watcher = notes.Noting(progress or Silent())
 
     def fill(folder: Path) -> None:
-        action.step.make(action.inputs, {}, Place(folder, store, watcher))
+        carry_out(action, {}, Place(folder, store, watcher))
         notes.write(folder, watcher.said)
 
     entry, _ = store.make(action.name, action.digest, inputs=action.all_inputs, label="", fill=fill,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from host.errors import HostError
@@ -13,6 +14,8 @@ RESERVE_BYTES = 256 << 20
 """What is left free of the host's disk, so that what else runs there goes on."""
 
 _TIMEOUT_S = 120
+_NOTHING_BYTES = 1 << 20  # with less, a program's next write fails, or the one before did
+_NOTHING_FILES = 16
 
 
 class Growth:
@@ -36,13 +39,15 @@ class Growth:
 
     def broken(self, unlinked_bytes: Callable[[], int]) -> str | None:
         """Return "space_bytes" or "files" when that bound is broken now, "room" when it is the
-        host's disk that has no more.
+        host's disk that has no more, "full" when there is nothing left of it, whoever took it.
 
         unlinked_bytes: says what files without a name take.
         """
         space_bytes = files = 0
         for folder, start in self._start.items():
             now = os.statvfs(folder)
+            if _is_full(now):
+                return "full"
             space_bytes += max(0, (start.f_bfree - now.f_bfree) * start.f_frsize)
             files += max(0, start.f_ffree - now.f_ffree)
         if space_bytes > self._look_at_bytes:
@@ -55,6 +60,20 @@ class Growth:
             self._look_at_files = files + self._files // 4
         return None
 
+    def at_end(self, *, failed: bool, said: Iterable[str]) -> str | None:
+        """Return "full" when a program that has ended may have lacked room on the host's disk.
+
+        That is so when nothing is left, whatever its exit status: it may have gone on without what
+        it could not write. And when it failed and said so, where less was free at the start than
+        it may use: elsewhere (a disk or file system of its own) it is its own affair.
+        """
+        if any(_is_full(os.statvfs(folder)) for folder in self._folders):
+            return "full"
+        words = os.strerror(errno.ENOSPC)
+        if failed and self._is_scarce and any(words in line for line in said):
+            return "full"
+        return None
+
     def _counted(self, unit: str) -> int:
         total = 0
         for folder in self._folders:
@@ -64,3 +83,9 @@ class Growth:
             except (HostError, ValueError, IndexError):
                 return self._space_bytes + self._files + 1  # so many that they can't be counted
         return total
+
+
+def _is_full(now: os.statvfs_result) -> bool:
+    """Say whether nothing is left, for root; some file systems count no files."""
+    return (now.f_bfree * now.f_frsize < _NOTHING_BYTES
+            or bool(now.f_files and now.f_ffree < _NOTHING_FILES))

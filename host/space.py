@@ -6,11 +6,12 @@ import errno
 import os
 from pathlib import Path
 
-from host.errors import HostError, ProgramError, from_os_error
+from host.errors import CcisError, HostError, ProgramError, from_os_error
 
 # A disk with less than this left is taken to be the cause of an otherwise nameless I/O error: a
 # single request, such as for the log of an xfs, can be for 64 MiB.
 _SCARCE_BYTES = 64 << 20
+_NOTHING_BYTES = 1 << 20
 
 
 def is_scarce(destination: Path) -> bool:
@@ -25,6 +26,29 @@ def full_disk_error(destination: Path, doing: str = "writing the disk image") ->
         OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(destination)),
         doing,
     )
+
+
+def for_want_of_room(error: CcisError | OSError, folder: Path, doing: str) -> HostError | None:
+    """Return the error of a full disk when that is why something failed, None when it is not.
+
+    error: what was raised, whatever it took itself for. folder: where the work was writing, before
+    anything in it is removed. doing: what was being done.
+    """
+    words, texts = os.strerror(errno.ENOSPC), []
+    each: BaseException | None = error
+    while each is not None:
+        texts += [str(each), *(each.tail if isinstance(each, ProgramError) else ())]
+        each = each.__cause__
+    disk = os.statvfs(folder)
+    has_nothing = disk.f_bfree * disk.f_frsize < _NOTHING_BYTES
+    if not has_nothing and not (is_scarce(folder) and any(words in text for text in texts)):
+        return None
+    if isinstance(error, HostError) and error.remedy and not isinstance(error, ProgramError):
+        return None  # it says so itself
+    found = full_disk_error(folder, doing)
+    if words not in str(error):
+        found.add_note(f"because of that: {error}")
+    return found
 
 
 def says_full(error: ProgramError | OSError) -> bool:

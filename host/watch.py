@@ -46,8 +46,8 @@ class Limits:
 class Watch:
     """A watch that is going.
 
-    over: the name of the bound that was broken, a field of Limits, or "room" for a host's disk
-    that is nearly full.
+    over: the name of the bound that was broken, a field of Limits, or "room" or "full" for a host's
+    disk that nearly has, or has, nothing left.
     info: descriptor for the starting program to say the first process in (bwrap --info-fd).
     go: descriptor that it waits for, before it starts what is watched (bwrap --block-fd).
     group: the control group of that, if there is one.

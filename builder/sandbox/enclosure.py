@@ -182,8 +182,8 @@ class Enclosure:
                     output_bytes=bounds.output_bytes, own_environment=False)
             except LimitError as error:
                 raise_over(error.bound, use.who, bounds, time_s, error.why, cause=error)
-        if watch.over:
-            raise_over(watch.over, use.who, bounds, time_s, "; ".join(done.tail[-4:]))
+        if over := watch.over or watch.growth.at_end(failed=done.status != 0, said=done.tail):
+            raise_over(over, use.who, bounds, time_s, "; ".join(done.tail[-4:]))
         if use.check and done.status != 0:  # what failed is the program inside, not bubblewrap
             raise ProgramError(asked, done.status, done.tail)
         return done

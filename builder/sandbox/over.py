@@ -14,7 +14,7 @@ def raise_over(
 ) -> NoReturn:
     """Raise InputError, or HostError for what the host may be to blame for.
 
-    bound: as host/watch.py and host/run.py name it; "room": the host's disk has no more.
+    bound: as host/watch.py and host/run.py name it; "room", "full": the host's disk has no more.
     """
     what, name = {
         "time": (f"did not end within {time_s:.0f} s", "minutes"),
@@ -24,10 +24,11 @@ def raise_over(
         "space_bytes": (f"wrote more than {bounds.space}", "space"),
         "files": (f"made more than {bounds.files} files", "files"),
         "room": ("nearly filled the host's disk", ""),
+        "full": ("had no room left on the host's disk", ""),
     }[bound]
-    if bound == "room":
-        raise HostError(f"{who} {what}", why=why, remedy="free some space there, or point "
-                        "CCIS_STORE at a larger disk") from cause
+    if not name:
+        raise HostError(f"{who} {what}", why=why, remedy="free some space where the store is, or "
+                        "point CCIS_STORE at a larger disk") from cause
     kind = HostError if bound == "time" else InputError
     remedy = f"if that is right so, raise `bounds: {name}:` in the image's file"
     raise kind(f"{who} {what}", why=why, remedy=remedy) from cause

@@ -14,7 +14,7 @@ from builder.sandbox.places import check_kernel_folders
 from builder.sandbox.sandbox import Sandbox
 from host.beneath.openat2 import reopen
 from host.beneath.root import Root
-from host.errors import CcisError, InputError
+from host.errors import CcisError, InputError, from_os_error
 from host.output import shortened
 from host.progress import Progress
 
@@ -31,7 +31,8 @@ def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> 
 
     say: shows a line to the user.
     Raises InputError, with the script's file and line, when it fails and may not, and for a
-    broken bound; HostError when it takes too long.
+    broken bound; HostError when it takes too long, or when the host's disk is full: what a script
+    could not write is not its own failure, so it ends the build whatever the script says.
     """
     # Anaconda's name is drawn at random; one of the text would let anybody who sees it (a log, ps)
     # try out what secrets are in the text.
@@ -40,13 +41,20 @@ def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> 
     text = script.text.encode("utf-8", "surrogateescape")
     try:
         with _script_file(sandbox, name, text), _log_file(sandbox, script.log) as written:
+            refused: list[OSError] = []
+
             def on_line(line: str) -> None:
                 log.info("%s: %s", script.where, shortened(line))
-                if written is not None:
-                    os.write(written, line.encode("utf-8", "surrogateescape") + b"\n")
+                if written is not None and not refused:
+                    try:
+                        os.write(written, line.encode("utf-8", "surrogateescape") + b"\n")
+                    except OSError as error:  # what it prints must go on being read
+                        refused.append(error)
 
             done = sandbox.run([*script.interpreter.split(), f"/tmp/{name}"],  # noqa: S108
                                check=False, on_line=on_line, who=f"the {script.kind} script")
+            if refused:
+                raise from_os_error(refused[0], f"writing {script.log}")
         for tree in sandbox.trees:
             check_kernel_folders(tree, script.where)
     except CcisError as error:

@@ -123,7 +123,8 @@ def _all(
 
 def has_run_onerror(error: CcisError) -> bool:
     """Say whether the %onerror scripts have been run because of an error."""
-    return _HAS_RUN in vars(error)
+    return _HAS_RUN in vars(error) or (
+        isinstance(error.__cause__, CcisError) and has_run_onerror(error.__cause__))
 
 
 def _installer(
