@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 
 from host.errors import CcisError
 
@@ -23,11 +22,11 @@ class Behind:
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: set[Future[None]] = set()
 
-    def do(self, work: Callable[[Path], None], path: Path, then: Callable[[], None]) -> None:
-        """Have work done on a result some time; `then` is called after it, whatever came of it."""
+    def do(self, work: Callable[[], None], then: Callable[[], None] = lambda: None) -> None:
+        """Have work done some time; `then` is called after it, whatever came of it."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, initializer=_be_nice)
-        future = self._pool.submit(_guarded, work, path, then)
+        future = self._pool.submit(_guarded, work, then)
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
 
@@ -36,11 +35,11 @@ class Behind:
         wait(tuple(self._waiting))
 
 
-def _guarded(work: Callable[[Path], None], path: Path, then: Callable[[], None]) -> None:
+def _guarded(work: Callable[[], None], then: Callable[[], None]) -> None:
     try:
-        work(path)
+        work()
     except (OSError, CcisError) as error:  # a full disk, say: the next run makes it again
-        log.warning("%s can't be kept: %s", path, error)
+        log.warning("a result can't be kept: %s", error)
     finally:
         then()
 

@@ -16,6 +16,7 @@ from host.files import link_or_copy, staged_directory
 from host.mounts import private_mounts
 from host.progress import Progress
 from images.record import FILE_NAME, BuildRecord, dump
+from images.sizes import shown_size
 
 _PUBLIC = 0o644
 """An artefact is for everybody. In the store, of which it is a link, nobody else gets to it."""
@@ -57,6 +58,10 @@ def build(
         raise from_os_error(error, "building") from error
     store.release()  # the limit of the store holds for this build's results as well
     store.sweep()
+    if store.over_bytes:
+        progress.say(f"note: up to {shown_size(store.limit_bytes + store.over_bytes)} of the store "
+                     f"were in use at once, more than CCIS_STORE_LIMIT, which is "
+                     f"{shown_size(store.limit_bytes)}: the next build finds less in it")
     return sorted(done.values(), key=lambda built: built.record.name)
 
 

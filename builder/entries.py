@@ -71,16 +71,19 @@ def write_entry(
                            things=_things(folder), bytes=0))
 
 
-def complete(path: Path) -> None:
+def complete(path: Path) -> int:
     """Write the manifest of a result that was put into the store; from now on others see it.
 
-    Raises OSError; then it is as if the result had never been put.
+    Return the bytes that it takes on disk. Raises OSError; then it is as if the result had never
+    been put.
     """
     record = _record(path)
-    if record is not None:
-        written = manifest.write(path, path / _DATA)
-        _write(path, record.model_copy(
-            update={"manifest": written.digest, "bytes": written.size_bytes}))
+    if record is None:
+        return 0
+    written = manifest.write(path, path / _DATA)
+    _write(path, record.model_copy(
+        update={"manifest": written.digest, "bytes": written.size_bytes}))
+    return written.size_bytes
 
 
 def _write(folder: Path, record: _Record) -> None:

@@ -20,7 +20,7 @@ log = logging.getLogger("ccis.store")
 
 def evict(store: Store) -> int:
     """Remove what has no record, then the least recently used, which nobody reads, until the rest
-    fits; return the bytes that are over the limit all the same."""
+    fits; return the bytes of what is left."""
     waiting: list[tuple[float, int, Path]] = []
     for path in store.paths():
         size_bytes = known_size(path)
@@ -34,7 +34,7 @@ def evict(store: Store) -> int:
             break
         if discard(store, path):
             total -= size_bytes
-    return max(0, total - store.limit_bytes)
+    return total
 
 
 def discard(store: Store, path: Path) -> bool:

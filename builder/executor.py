@@ -41,6 +41,7 @@ class Execution:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _first_failure: threading.Lock = field(default_factory=threading.Lock)
     _from_store: set[Key] = field(default_factory=set)
+    _needed_by: dict[Key, set[Key]] = field(default_factory=dict)
     _mending: threading.RLock = field(default_factory=threading.RLock)
 
     def run(self, when_done: Callable[[Plan], None]) -> None:
@@ -48,9 +49,11 @@ class Execution:
         for number, plan in enumerate(self.plans):
             for action in plan.wanted:
                 self._want(plan, action)
-            self._tasks["done", str(number)] = Task(
-                ("done", str(number)), self._missing(plan.wanted),
-                lambda plan=plan: self._finish(plan, when_done))  # type: ignore[misc]
+            done = ("done", str(number))
+            self._tasks[done] = Task(
+                done, self._missing(plan.wanted),
+                lambda plan=plan, done=done: self._finish(plan, done, when_done))  # type: ignore[misc]
+            self._note_needs(done, plan.wanted)
         self._say_again()
         execute(self._tasks.values(), self._stopping)
 
@@ -65,11 +68,26 @@ class Execution:
                 for note in notes.read(data):
                     self.progress.say(note)
 
-    def _finish(self, plan: Plan, when_done: Callable[[Plan], None]) -> None:
+    def _note_needs(self, task: Key, actions: Iterable[Action]) -> None:
+        for each in actions:
+            self._needed_by.setdefault(_key(each), set()).add(task)
+
+    def _no_longer_needs(self, task: Key) -> None:
+        """Let go of results that were needed for this task, and are for no other: they may make
+        room in the store while the others run."""
+        with self._mending:
+            for key, tasks in self._needed_by.items():
+                if task in tasks:
+                    tasks.discard(task)
+                    if not tasks and self.results.pop(key, None) is not None:
+                        self.store.let_go(*key)
+
+    def _finish(self, plan: Plan, task: Key, when_done: Callable[[Plan], None]) -> None:
         """Note what the image is made of, so that its next build can tell what has changed."""
         for action in plan.steps.values():
             self.store.note_use(action.name, action.digest, plan.label)
         when_done(plan)
+        self._no_longer_needs(task)
 
     def files(self, plan: Plan, name: str) -> list[tuple[Path, str]]:
         """Return the files of a format, each with its SHA-256."""
@@ -84,8 +102,9 @@ class Execution:
             return
         for each in action.needs:
             self._want(plan, each)
+        self._note_needs(key, action.needs)
         self._tasks[key] = Task(
-            key, self._missing(action.needs), lambda: self._make(plan, action),
+            key, self._missing(action.needs), lambda: self._make_for_others(plan, action),
             conversion=isinstance(action.step, Conversion))
 
     def _missing(self, actions: Iterable[Action]) -> list[Key]:
@@ -100,6 +119,10 @@ class Execution:
         self._from_store.add(_key(action))
         self.progress.finish(self._shown(plan, action), cached=True)
         return True
+
+    def _make_for_others(self, plan: Plan, action: Action) -> None:
+        self._make(plan, action)
+        self._no_longer_needs(_key(action))
 
     def _make(self, plan: Plan, action: Action) -> None:
         """Make an action's result; again, if it failed because of what was in the store."""
@@ -185,9 +208,10 @@ class Execution:
         if not found:
             return
         pre = plan.steps.get("pre")
+        before = self.store.peek(pre.name, pre.digest) if pre else None
         with self.store.staging() as scratch:
             run_after_failure(Setting(
-                (), found, plan.layout, self.results[_key(pre)].data / ROOT if pre else None,
+                (), found, plan.layout, before / ROOT if before else None,
                 plan.request.image.installer_arguments, scratch, scratch, progress,
                 plan.request.image.bounds))
 

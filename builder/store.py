@@ -58,7 +58,10 @@ DEFAULT_LIMIT = "40 GiB"
 
 
 class Store:
-    """A content-addressed cache of one folder, shared by all builds of a host."""
+    """A content-addressed cache of one folder, shared by all builds of a host.
+
+    over_bytes: by how much what was in use went over the limit at most.
+    """
 
     def __init__(self, root: Path, limit_bytes: int) -> None:
         self.root = root.absolute()
@@ -66,6 +69,8 @@ class Store:
         self._held: dict[tuple[str, str], int] = {}
         self._trusted: set[tuple[str, str]] = set()
         self._behind = Behind()
+        self._bytes: int | None = None
+        self.over_bytes = 0
 
     @property
     def packages(self) -> Path:
@@ -141,6 +146,7 @@ class Store:
                 data.mkdir()
                 fill(data)
                 write_entry(staging, step, digest, inputs, label)
+                self._hold(step, digest)  # before it is there: a sweep takes what is unfinished
                 self._commit(staging, step, digest)
             self.note_use(step, digest, label)
             entry = self._held_entry(step, digest, is_complete=False)
@@ -149,8 +155,29 @@ class Store:
                                 where=str(self._object(step, digest)),
                                 remedy="does something else write into the store?")
             self._trusted.add((step, digest))
-            self._behind.do(complete, entry.path, then=stack.pop_all().close)
+            self._behind.do(lambda: self._complete(entry.path), then=stack.pop_all().close)
         return entry, False
+
+    def let_go(self, step: str, digest: str) -> None:
+        """Let go of one entry that is needed no more in this run: it may make room for others."""
+        def drop() -> None:  # when its manifest is written; until then it is none without us
+            if (step, digest) in self._held:
+                self._drop(step, digest)
+            self._make_room()
+
+        self._behind.do(drop)
+
+    def _complete(self, path: Path) -> None:
+        size_bytes = complete(path)
+        if self._bytes is not None:
+            self._bytes += size_bytes
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Keep to the limit while a build runs; what is said to be in use stays."""
+        if self._bytes is None or self._bytes > self.limit_bytes:
+            self._bytes = evict(self)
+            self.over_bytes = max(self.over_bytes, self._bytes - self.limit_bytes)
 
     def settle(self) -> None:
         """Wait until all that was made can be found by others."""
@@ -203,7 +230,7 @@ class Store:
         """Remove what killed builds left and what is no result, then the least recently used
         beyond the size limit."""
         sweep(self._folder("staging"))
-        evict(self)
+        self._bytes = evict(self)
 
     def usage(self) -> list[tuple[str, str, int, float]]:
         """Return step, label, bytes on disk and time of last use of every entry."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from ccis import log
+from ccis.output import silence
 from host.text import shown
+from images.sizes import shown_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 5.0
 """How often a plain log says how far a step is."""
-
-_BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"]
 
 
 @dataclass
@@ -68,10 +68,7 @@ class Line:
 def amount(number: float, unit: str, *, bare: bool = False) -> str:
     """Return "12 packages", or "1.5 GiB" where the unit is bytes; bare: no unit but for bytes."""
     if unit == "bytes":
-        power = 0
-        while number >= 1024 and power < len(_BYTE_UNITS) - 1:
-            number, power = number / 1024, power + 1
-        return f"{number:.1f} {_BYTE_UNITS[power]}" if power else f"{number:.0f} B"
+        return shown_size(number)
     return f"{number:.0f}" if bare or not unit else f"{number:.0f} {unit}"
 
 
@@ -141,11 +138,14 @@ class Display:
 
     def _print(self, text: str) -> None:
         text = shown(text)
-        if self.bars is not None:
-            self.bars.console.print(text, markup=False, highlight=False)
-        else:
-            elapsed_s = time.monotonic() - self.begun_s
-            print(f"[{elapsed_s:6.1f} s] {text}", file=self.stream, flush=True)
+        try:
+            if self.bars is not None:
+                self.bars.console.print(text, markup=False, highlight=False)
+            else:
+                elapsed_s = time.monotonic() - self.begun_s
+                print(f"[{elapsed_s:6.1f} s] {text}", file=self.stream, flush=True)
+        except OSError:  # a full disk, say: the work goes on without being watched
+            silence(self.stream)
 
 
 @contextmanager
@@ -165,7 +165,10 @@ def watching(*, table: bool = True) -> Iterator[Display]:
     else:
         yield display
     if table and display.steps:
-        print(display.table(), file=sys.stderr, flush=True)
+        try:
+            print(display.table(), file=sys.stderr, flush=True)
+        except OSError:
+            silence(sys.stderr)
 
 
 def _is_lively() -> bool:

@@ -94,7 +94,7 @@ class _FirstLineHandler(logging.FileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, delay=True, encoding="utf-8", errors="replace")
         self.setFormatter(_Formatter(_FORMAT))
-        self._begun = False
+        self._begun = self._ended = False
 
     def _open(self) -> TextIOWrapper:
         """Open the file, which nobody else may read."""
@@ -107,6 +107,9 @@ class _FirstLineHandler(logging.FileHandler):
         if not isinstance(error, OSError):
             super().handleError(record)
             return
+        if self._ended:
+            return
+        self._ended = True
         logging.getLogger("ccis").removeHandler(self)
         with suppress(OSError):
             print(f"ccis: the log ends here: {self.baseFilename}: {error.strerror}",

@@ -18,6 +18,7 @@ import typer
 
 from ccis import log, signals
 from host.errors import CcisError, ProgramError, from_os_error
+from host.space import full_disk_error, says_full
 from host.text import lines_of, printable, shown
 from host.urls import scrub
 
@@ -54,7 +55,7 @@ def note(text: str) -> None:
     try:
         typer.echo(shown(text), err=True)
     except OSError:
-        _silence(sys.stderr)
+        silence(sys.stderr)
 
 
 def as_json(value: object) -> str:
@@ -113,10 +114,10 @@ def guarded(work: Callable[[], object]) -> int:
         note("ccis: interrupted")
         return 128 + signal.SIGINT
     except CcisError as error:
-        return _fail(error)
+        return _fail(_with_remedy(error), error)
     except BrokenPipeError:
         # Whoever read our output has seen enough, as `head` does.
-        _silence(sys.stdout)
+        silence(sys.stdout)
         return 1
     except OSError as error:
         _flush(sys.stdout)
@@ -127,15 +128,27 @@ def guarded(work: Callable[[], object]) -> int:
     return 0
 
 
+def _with_remedy(error: CcisError) -> CcisError:
+    """Return an error that says what to do, where a program has found a disk full."""
+    if not isinstance(error, ProgramError) or error.remedy or not says_full(error):
+        return error
+    full = full_disk_error(None, str(error.what))
+    full.__cause__ = error
+    for each in getattr(error, "__notes__", []):
+        full.add_note(each)
+    return full
+
+
 def _flush(stream: TextIO) -> None:
     """Have Python not complain at exit (status 120) that it can't flush what nobody can read."""
     try:
         stream.flush()
     except OSError:
-        _silence(stream)
+        silence(stream)
 
 
-def _silence(stream: TextIO) -> None:
+def silence(stream: TextIO) -> None:
+    """Have nothing fail any more because a stream can't be written: nobody reads it."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -20,12 +20,15 @@ def is_scarce(destination: Path) -> bool:
     return disk.f_bavail * disk.f_frsize < _SCARCE_BYTES
 
 
-def full_disk_error(destination: Path, doing: str = "writing the disk image") -> HostError:
-    """Return the error that says there is no space for a file, and what to do about it."""
-    return from_os_error(
-        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(destination)),
-        doing,
-    )
+def full_disk_error(
+    destination: Path | None, doing: str = "writing the disk image",
+) -> HostError:
+    """Return the error that says there is no space for a file, and what to do about it.
+
+    destination: None where it is not known. doing: what was being done.
+    """
+    where = [str(destination)] if destination else []
+    return from_os_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *where), doing)
 
 
 def for_want_of_room(error: CcisError | OSError, folder: Path, doing: str) -> HostError | None:

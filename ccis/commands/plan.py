@@ -80,8 +80,10 @@ def _text(plans: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _lines(plan: dict[str, Any]) -> list[str]:
+    targets = f" ({', '.join(plan['targets'])})" if plan["targets"] else ""
     lines = [
-        f"{plan['image']} for {plan['release']} {plan['arch']}: {len(plan['packages'])} packages, "
+        f"{plan['image']} for {plan['release']} {plan['arch']}{targets}: "
+        f"{len(plan['packages'])} packages, "
         f"disk by {plan['engine'] or 'none'} ({plan['engine_reason']})",
     ]
     lines += _disk(plan["layout"]) if plan["layout"] else []

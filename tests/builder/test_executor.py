@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,25 +82,32 @@ def actions(names: Sequence[str] = CHAIN) -> dict[str, Action]:
     return found
 
 
-def run(root: Path, names: Sequence[str] = CHAIN) -> tuple[list[str], list[str], str]:
+def run(
+    root: Path, names: Sequence[str] = CHAIN, limit_bytes: int = 1 << 30,
+    actions_of: Callable[[Sequence[str]], dict[str, Action]] = actions,
+) -> tuple[list[str], list[str], str]:
     """Carry out a chain; return what was made, what was said, and the result."""
-    steps = actions(names)
+    steps = actions_of(names)
     last = steps[names[-1]]
     plan = SimpleNamespace(
         steps=steps, wanted=[last], label="image",
         kickstart=SimpleNamespace(scripts_of=lambda _: []),
         options=SimpleNamespace(flavour="Image", targets=[]))
-    heard = Heard()
-    store = Store(root, 1 << 30)
+    heard, text = Heard(), []
+    store = Store(root, limit_bytes)
     execution = Execution([plan], store, heard)  # type: ignore[list-item]
+
+    def done(_: object) -> None:
+        data = execution.results[last.name, last.digest].data
+        text.append((data / "layer/words").read_text())
+
     try:
-        execution.run(lambda _: None)
+        execution.run(done)
     finally:
         store.release()
     made = [name for each in steps.values()
             for name in each.step.made]  # type: ignore[attr-defined]
-    text = (execution.results[last.name, last.digest].data / "layer/words").read_text()
-    return made, heard.said, text
+    return made, heard.said, text[0]
 
 
 def result(root: Path, name: str) -> Path:
@@ -179,3 +187,44 @@ def test_a_step_that_fails_by_itself_fails_once(root: Path) -> None:
     with pytest.raises(InputError, match="nobody knows") as caught:
         run(root, ("packages", "settings?"))
     assert caught.value.__notes__ == ["step: settings?"]
+
+
+def test_the_limit_holds_while_a_build_runs(root: Path) -> None:
+    """What no step needs any more makes room at once; what is needed stays, and is counted."""
+    seen: dict[str, list[str]] = {}
+
+    @dataclass(frozen=True)
+    class Large(Words):
+        def make(self, inputs: Any, before: Mapping[str, Path], place: Place) -> None:
+            super().make(inputs, before, place)
+            (place.folder / "layer/large").write_bytes(bytes(1 << 20))
+            for _ in range(100):  # eviction is done behind our back
+                there = {path.parent.name for path in (root / "objects").glob("*/*")}
+                seen[self.name] = sorted(there)
+                if len(there) <= 1:
+                    break
+                time.sleep(0.02)
+
+    class OfOne(Action):
+        """It needs what it is made from and nothing else, as an OVA its VMDK."""
+
+        @property
+        def needs(self) -> tuple[Action, ...]:
+            return self.after
+
+    def one_after_the_other(names: Sequence[str]) -> dict[str, Action]:
+        found: dict[str, Action] = {}
+        for name in names:
+            found[name] = OfOne(Large(name), Inputs(epoch=1), KEY, tuple(found.values())[-1:])
+        return found
+
+    run(root, ("one", "two", "three", "four"), 1 << 19, one_after_the_other)
+    assert seen == {"one": [], "two": ["one"], "three": ["two"], "four": ["three"]}
+    store = Store(root, 1 << 19)
+    store.sweep()
+    assert store.usage() == []
+
+
+def test_a_limit_that_is_large_enough_takes_nothing_away(root: Path) -> None:
+    run(root)
+    assert {path.name for path in (root / "objects").iterdir()} == {*CHAIN}
