@@ -12,7 +12,7 @@ from host.errors import CcisError
 
 log = logging.getLogger("ccis.store")
 
-_NICENESS = 10
+_NICENESS = 19
 
 
 class Behind:

@@ -82,7 +82,7 @@ def build(
                                    targets, include_paths, allow_secrets=allow_secrets):
                 plan_made = planner.make(wish, store)
                 disk = f"disk by {plan_made.engine.name}" if plan_made.engine else "no disk"
-                whom = f" ({', '.join(each.name for each in wish.targets)})" if wish.targets else ""
+                whom = f" ({', '.join(each.name for each in wish.targets)})" if targets else ""
                 progress.say(f"{plan_made.label}{whom}: {len(plan_made.choices)} packages; {disk} "
                              f"({plan_made.engine_reason})")
                 for where, text in plan_made.notes:

@@ -76,13 +76,15 @@ def plan(
 def _text(plans: list[dict[str, Any]]) -> Iterator[str]:
     for number, plan in enumerate(plans):
         yield from [""] * bool(number)
-        yield from _lines(plan)
+        twins = [other for other in plans if other["image"] == plan["image"]]
+        yield from _lines(plan, plan["targets"] if len(twins) > 1 else [])
 
 
-def _lines(plan: dict[str, Any]) -> list[str]:
-    targets = f" ({', '.join(plan['targets'])})" if plan["targets"] else ""
+def _lines(plan: dict[str, Any], targets: list[str]) -> list[str]:
+    """Return the lines of a plan. targets: those that tell it from another of the same image."""
+    whom = f" ({', '.join(targets)})" if targets else ""
     lines = [
-        f"{plan['image']} for {plan['release']} {plan['arch']}{targets}: "
+        f"{plan['image']} for {plan['release']} {plan['arch']}{whom}: "
         f"{len(plan['packages'])} packages, "
         f"disk by {plan['engine'] or 'none'} ({plan['engine_reason']})",
     ]
