@@ -13,6 +13,7 @@ from ccis.display import watching
 from host.errors import InputError
 
 if TYPE_CHECKING:
+    from publish.chain.refresh import Signers
     from publish.change import Publication
     from publish.model import Index, PublishedBuild
     from publish.moves import Move
@@ -40,6 +41,12 @@ ApprovalOption = Annotated[
 ApproverKeysOption = Annotated[
     Path | None, typer.Option("--approver-keys", metavar="FILE",
                               help="The public keys of those who approve.")]
+TrustKeysOption = Annotated[
+    list[Path] | None, typer.Option("--trust-keys", metavar="FOLDER",
+                                    help="The online keys of the tree's chain of trust.")]
+KeyPassphraseOption = Annotated[
+    Path | None, typer.Option("--key-passphrase-file", metavar="FILE",
+                              help="A file whose first line opens these keys.")]
 BuildArgument = Annotated[
     str, typer.Argument(help="The name of a build in the tree, as CentOS-Stream-….x86_64.",
                         show_default=False)]
@@ -59,6 +66,25 @@ def signer_of(
     return user_signer(key, home, passphrase_file)
 
 
+def passphrase_of(file: Path | None) -> bytes | None:
+    """Return the first line of a file with a passphrase; raises InputError."""
+    from host.files import read_regular
+
+    if file is None:
+        return None
+    try:
+        return read_regular(file, 4096).split(b"\n")[0]
+    except OSError as error:
+        raise InputError("can't be read", where=str(file), why=error.strerror) from error
+
+
+def chain_signers(places: list[Path] | None, phrase: Path | None = None) -> Signers | None:
+    """Return the online keys of the chain of trust that the options name; None: they name none."""
+    from publish.chain.keys import signers
+
+    return signers(places, passphrase_of(phrase)) if places else None
+
+
 def policy_of(option: str | None, index: Index | None, default: str) -> Policy:
     """Return the policy that is asked for, or the folder's own, or for a new tree the default."""
     from publish.policies import load_policy
@@ -76,7 +102,7 @@ def policy_of(option: str | None, index: Index | None, default: str) -> Policy:
 
 def move_build(
     name: str, root: Path, signer: Signer, policy_option: str | None,
-    make: Callable[[Policy], Move], *, to_json: bool,
+    make: Callable[[Policy], Move], *, trust_keys: list[Path] | None, to_json: bool,
 ) -> None:
     """Carry a move of one build out, and report it."""
     from publish.change import change
@@ -86,7 +112,8 @@ def move_build(
     path, index, _ = find_build(root, name)
     policy = policy_of(policy_option, index, index.policy)
     with watching(table=False) as progress:
-        done = change(root, {path: edit_of(name, make(policy), policy)}, signer, progress)
+        done = change(root, {path: edit_of(name, make(policy), policy)}, signer, progress,
+                      chain=chain_signers(trust_keys))
     after = _entry(root, name)
     output.report({"build": after, **vars(done)}, lambda: _text(done, after), to_json=to_json)
 

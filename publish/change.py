@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.errors import InputError
 from host.progress import Progress
-from publish.current import Current, forget_unused_keys, names_of, read_current
+from publish.chain.gather import gather
+from publish.chain.refresh import Prepared, Signers, install, prepare, publish_timestamp
+from publish.chain.store import Store
+from publish.current import Current, forget_unused_keys, read_current
 from publish.fill import STEP, Copied, fill
 from publish.folder import sweep_leftovers
 from publish.merge import Merged
-from publish.model import KEYS, Index, epoch, moment, with_aliases
+from publish.model import KEYS, Index, epoch, moment, names_of, with_aliases
 from publish.sign import Signer, publish_key
 from publish.workshop import Workshop, check_place, public_folder, workshop
 
@@ -62,13 +66,15 @@ class _Plan:
 
 def change(
     root: Path, edits: Mapping[str, Edit], signer: Signer, progress: Progress, *,
-    replace_key: bool = False, now_s: float | None = None,
+    replace_key: bool = False, now_s: float | None = None, chain: Signers | None = None,
 ) -> Publication:
     """Carry out an edit for each of these folders, by path, and sign what comes of it.
 
-    now_s: the time of the change, in seconds since 1970; None: the clock's. Raises InputError for
-    an edit that is refused or a folder that is not as its index says; HostError when signing or
-    writing fails. Whatever it raises, each folder is as it was, or wholly as it shall be.
+    now_s: the time of the change, in seconds since 1970; None: the clock's. chain: the online keys
+    of the tree's chain of trust, which a tree that has one needs for every change.
+    Raises InputError for an edit that is refused or a folder that is not as its index says;
+    HostError when signing or writing fails. Whatever it raises, each folder is as it was, or wholly
+    as it shall be.
     """
     with workshop(root) as works:
         for path in (KEYS, *edits):
@@ -78,7 +84,8 @@ def change(
             sweep_leftovers(works.root, path)
             current = read_current(works.root, path, signer, progress, replace_key=replace_key)
             plans.append(_planned(path, current, edit, signer, progress, now_s))
-        key = _carry_out(works, plans, signer, progress)
+        prepared = _chained(works, plans, signer, progress, chain, now_s)
+        key = _carry_out(works, plans, signer, progress, prepared)
         if replace_key:
             forget_unused_keys(works.root)
         return Publication(root, signer.fingerprint, root / key.relative_to(works.root), [
@@ -87,6 +94,21 @@ def change(
                             sorted(plan.merged.sources), plan.merged.removed)
             for plan in plans
         ])
+
+
+def _chained(
+    works: Workshop, plans: list[_Plan], signer: Signer, progress: Progress,
+    chain: Signers | None, now_s: float | None,
+) -> Prepared | None:
+    """Return what the chain of trust needs, all of it signed, before anything is changed."""
+    if not Store(works.root).exists:
+        return None
+    if chain is None:
+        raise InputError("the tree has a chain of trust, and its online keys are not given",
+                         where=str(works.root), remedy="give --trust-keys FOLDER")
+    planned = {plan.path: plan.index for plan in plans}
+    at = moment(time.time() if now_s is None else now_s)
+    return prepare(Store(works.root), gather(works.root, planned, signer, progress), chain, at)
 
 
 def _planned(
@@ -114,6 +136,7 @@ def _planned(
 
 def _carry_out(
     works: Workshop, plans: list[_Plan], signer: Signer, progress: Progress,
+    prepared: Prepared | None,
 ) -> Path:
     changing = [plan for plan in plans if plan.changed]
     total_bytes = sum(file.size_bytes for plan in plans for build in plan.index.builds
@@ -127,7 +150,11 @@ def _carry_out(
         folder = works.folder(str(number))
         fill(folder, works.root, plan.index, plan.merged, plan.current, signer, copied)
         made.append((folder, plan.path))
+    if prepared is not None:  # first what nobody looks at yet, last what leads readers to it
+        install(works, prepared)
     for folder, path in made:
         works.switch(folder, path)
+    if prepared is not None:
+        publish_timestamp(works, prepared)
     progress.finish(STEP, cached=not changing)
     return key

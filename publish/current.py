@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +10,12 @@ from host.errors import InputError
 from host.progress import Progress
 from publish.folder import UnusableError, opened, release_folders
 from publish.model import (
-    CHECKSUM,
     INDEX,
     INDEX_SIGNATURE,
     KEYS,
-    SUM_SUFFIX,
     Index,
     IndexProblem,
+    names_of,
     parse_index,
 )
 from publish.sign import MAX_KEY_BYTES, Signer
@@ -84,23 +82,6 @@ def read_current(
                      "had that key, compare the tree with a copy that you trust")
     _refuse_foreign(target, {*files, *others}, index)
     return Current(index, frozenset(files))
-
-
-def names_of(index: Index) -> set[str]:
-    """Return the names of all files in the folder of an index."""
-    names = {INDEX, INDEX_SIGNATURE, CHECKSUM}
-    for build in index.builds:
-        names.add(build.record.file)
-        for file in build.served:
-            for name in (file.file, *file.aliases):
-                names |= {name, name + SUM_SUFFIX}
-    return names
-
-
-def is_folder(root: Path, path: str) -> bool:
-    """Say whether a folder is there, and no link to one."""
-    found = Root(root).stat(f"/{path}")
-    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def forget_unused_keys(root: Path) -> None:

@@ -69,6 +69,12 @@ class Folder:
                     raise UnusableError(f"it is larger than {limit_bytes} bytes, which is not read")
         return content
 
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield a regular file's content, piece by piece."""
+        with self._opened(name) as descriptor:
+            while piece := os.read(descriptor, _CHUNK_BYTES):
+                yield piece
+
     def sha256(self, name: str, on_bytes: Callable[[int], None]) -> str:
         """Return the SHA-256 of a file; on_bytes: called with the size of each piece read."""
         digest = hashlib.sha256()

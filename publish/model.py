@@ -215,6 +215,17 @@ class Index(BaseModel):
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
 
 
+def names_of(index: Index) -> set[str]:
+    """Return the names of all files in the folder of an index."""
+    names = {INDEX, INDEX_SIGNATURE, CHECKSUM}
+    for build in index.builds:
+        names.add(build.record.file)
+        for file in build.served:
+            for name in (file.file, *file.aliases):
+                names |= {name, name + SUM_SUFFIX}
+    return names
+
+
 class IndexProblem(ValueError):  # noqa: N818  # a problem of the file's, told as the end of a sentence
     """The content is no index that can be used; the text says why, as the end of a sentence."""
 

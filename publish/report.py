@@ -20,7 +20,9 @@ class Report:
     """What a verification found.
 
     trust: "pinned" when the user named the key, else "first-use". fingerprints: the keys that
-    signatures were checked against. bytes_hashed: hard links count once.
+    signatures were checked against. bytes_hashed: hard links count once. chain: versions of the
+    chain of trust and when its timestamp expires; None: the tree has none, or it breaks. notes:
+    what is worth knowing and no fault.
     """
 
     root: Path
@@ -29,6 +31,8 @@ class Report:
     folders: list[str] = field(default_factory=list)
     files: int = 0
     bytes_hashed: int = 0
+    chain: dict[str, int | str] | None = None
+    notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property

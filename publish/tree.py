@@ -19,6 +19,7 @@ from pathlib import Path
 
 from host.errors import InputError
 from host.progress import Progress
+from publish.chain.refresh import Signers
 from publish.change import Edit, Publication, PublishedFolder, change
 from publish.current import Current
 from publish.enter import entered
@@ -51,11 +52,12 @@ class Options:
 def publish(
     build_folders: Sequence[Path], root: Path, signer: Signer, progress: Progress,
     options: Options, *, replace_key: bool = False, now_s: float | None = None,
+    chain: Signers | None = None,
 ) -> Publication:
     """Publish builds into the release tree at `root`, which is made if need be.
 
     replace_key: go on with another key than the one that signed the folder so far. now_s: the time
-    of the publication; None: the clock's.
+    of the publication; None: the clock's. chain: the online keys of the tree's chain of trust.
 
     Raises InputError for a bad build, a file that changed since its build, a file published
     before with another content, or a folder that is not as its index says; CheckFailedError for a
@@ -68,7 +70,8 @@ def publish(
     _refuse_doubles(builds)
     paths = sorted({build.public_path for build in builds})
     edits = {path: _joining(path, builds, options, signer) for path in paths}
-    return change(root, edits, signer, progress, replace_key=replace_key, now_s=now_s)
+    return change(root, edits, signer, progress, replace_key=replace_key, now_s=now_s,
+                  chain=chain)
 
 
 def _joining(path: str, builds: Sequence[Build], options: Options, signer: Signer) -> Edit:

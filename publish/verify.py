@@ -2,247 +2,194 @@
 
 By default the key is the one that the tree itself publishes: that proves that the tree is whole
 and of one hand, not whose hand it is (trust on first use). A key or fingerprint pins the hand.
-An older state that was signed once is not told from the newest one.
+
+A tree with a chain of trust (publish/chain) is followed from its first root, which pins everything
+below it, and says of each folder how new it is: an older state that was signed once is found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from host.errors import InputError
 from host.progress import Progress, Silent
-from publish import checksums
-from publish.agree import compare
-from publish.checksums import MAX_SUM_BYTES, Sum
-from publish.folder import Entry, Folder, UnusableError, opened, release_folders
-from publish.hashing import hash_all
-from publish.model import (
-    CHECKSUM,
-    INDEX,
-    INDEX_SIGNATURE,
-    KEYS,
-    SUM_SUFFIX,
-    Index,
-    IndexProblem,
-    parse_index,
-)
+from publish.chain.client import Chain, ChainError, first_root, follow, state_folder
+from publish.chain.files import check_files
+from publish.chain.names import FOLDER as CHAIN
+from publish.check_folder import FolderCheck
+from publish.folder import Layout, UnusableError, release_folders
+from publish.model import CHECKSUM, INDEX, KEYS, names_of
 from publish.report import Finding, Report
 from publish.sign import MAX_KEY_BYTES
+from publish.source import HttpTree, LocalTree
 from publish.trust import Keyring, SignatureError, keyring, keyring_of_file
+from publish.verify_one import verify_artefact
 
-MAX_SIGNED_BYTES = 64 << 20
 _TRIES = 3
+_PAUSE_S = 0.3
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a tree is verified.
+
+    key: a file with the public keys to trust. fingerprint: trust this key alone; without `key` it
+    is looked for in the tree. root_key: the first root's metadata, or the public key of one of its
+    keys: begin the chain of trust with it. state: where is remembered what was seen of the tree;
+    None: where this host keeps such things. payload: read the artefacts, too. artefact: nothing but
+    this one, by its name; that takes a chain of trust.
+    """
+
+    key: Path | None = None
+    fingerprint: str | None = None
+    root_key: Path | None = None
+    state: Path | None = None
+    payload: bool = True
+    artefact: str | None = None
 
 
 def verify(
-    root: Path, key: Path | None = None, fingerprint: str | None = None,
-    progress: Progress | None = None,
+    root: Path | str, key: Path | None = None, fingerprint: str | None = None,
+    progress: Progress | None = None, *, wish: Wish | None = None,
 ) -> Report:
     """Check every signature, size and checksum of a release tree, and that nothing is odd in it.
 
-    key: a file with the public keys to trust. fingerprint: trust this key alone; without `key` it
-    is looked for in the tree. Raises InputError when `root` is no release tree, or `key` no key.
+    root: its folder, or its URL. key, fingerprint: short for those of a wish.
+    Raises InputError when it is no release tree, or a key no key.
     """
-    if not root.is_dir():
-        raise InputError("is not a folder", where=str(root),
+    wish = wish or Wish(key, fingerprint)
+    text = str(root)
+    tree = (HttpTree(text.rstrip("/")) if text.startswith(("http://", "https://"))
+            else LocalTree(Path(text)))
+    if isinstance(tree, LocalTree) and not tree.root.is_dir():
+        raise InputError("is not a folder", where=text,
                          remedy="give the root of a release tree, as in `ccis verify public`")
-    pinned = fingerprint.replace(" ", "").upper() if fingerprint else None
-    report = Report(root, "pinned" if key or pinned else "first-use")
-    layout = release_folders(root, (CHECKSUM, INDEX))
-    paths = layout.folders
-    report.findings += [Finding(path, problem)
-                        for path, problem in (layout.odd | layout.strays).items()
-                        if Path(path).parent != Path(KEYS)]  # these are looked at one by one
-    if not paths:
-        raise InputError("is not a release tree", where=str(root),
+    pinned = wish.fingerprint.replace(" ", "").upper() if wish.fingerprint else None
+    known = wish.key or pinned or wish.root_key
+    report = Report(Path(text), "pinned" if known else "first-use")
+    layout = (release_folders(tree.root, (CHECKSUM, INDEX)) if isinstance(tree, LocalTree)
+              else Layout())
+    chained = f"{CHAIN}/timestamp.json" in layout.strays or isinstance(tree, HttpTree)
+    chain, bootstrap = None, b""
+    if chained or wish.root_key or any(path.startswith(f"{CHAIN}/") for path in layout.strays):
+        chain, bootstrap = _chain(tree, wish, report)
+    if wish.artefact is not None:
+        if chain is not None:
+            verify_artefact(tree, chain, wish.artefact, report, progress or Silent())
+        elif not report.findings:
+            raise InputError("has no chain of trust, without which one file can't be verified",
+                             where=text, remedy="verify the whole tree, without --artefact")
+        return report
+    if isinstance(tree, LocalTree):
+        _look_at_layout(tree, layout, chain, bootstrap, report)
+    paths = sorted({*layout.folders, *(chain.indexes if chain else ())})
+    if not paths and not report.findings:
+        raise InputError("is not a release tree", where=text,
                          why=f"no folder in it has a {CHECKSUM} or {INDEX}")
-    progress = progress or Silent()
     used: set[str] = set()
     with ExitStack() as stack:
-        own = stack.enter_context(keyring_of_file(key, pinned)) if key else None
+        own = stack.enter_context(keyring_of_file(wish.key, pinned)) if wish.key else None
         for path in paths:
-            used |= _verify_folder(root, path, own, pinned, report, progress)
+            task = _Task(tree, path, own, pinned, chain, wish.payload, progress or Silent())
+            used |= task.run(report)
     report.folders = paths
     report.fingerprints = sorted(used)
-    _check_keys(root, used, report)
+    _check_keys(tree, used, report)
     report.findings.sort()
     return report
 
 
-def _verify_folder(
-    root: Path, path: str, own: Keyring | None, pinned: str | None, report: Report,
-    progress: Progress,
-) -> set[str]:
-    """Verify one folder, again should it be exchanged meanwhile; return the keys it is held to."""
-    for remaining in reversed(range(_TRIES)):
-        attempt = Report(report.root, report.trust)
-        used: set[str] = set()
+def _chain(
+    tree: LocalTree | HttpTree, wish: Wish, report: Report,
+) -> tuple[Chain | None, bytes]:
+    """Return the chain and the root that it begins with, or None after a finding."""
+    try:
+        bootstrap = first_root(tree, wish.root_key)
+        state = wish.state or state_folder(tree, bootstrap)
         try:
-            with opened(root, path) as folder:
-                used = _Checker(root, path, folder, attempt, progress).check(own, pinned)
-                with opened(root, path) as again:
-                    if again.inode != folder.inode and remaining:
-                        continue
-        except UnusableError as error:
-            if remaining:  # between the two halves of somebody's exchange, or truly gone
-                continue
-            attempt.findings.append(Finding(path, str(error)))
-        break
-    report.findings += attempt.findings
-    report.files += attempt.files
-    report.bytes_hashed += attempt.bytes_hashed
-    return used
+            chain = follow(tree, bootstrap, state)
+        except ChainError:  # the root may have been changed between two of its files
+            time.sleep(_PAUSE_S)
+            chain = follow(tree, bootstrap, state)
+    except ChainError as error:
+        if isinstance(tree, HttpTree) and error.file == f"{CHAIN}/1.root.json" \
+                and wish.root_key is None and "missing" in str(error):
+            raise InputError(
+                "has no chain of trust, without which a tree can't be verified from afar",
+                where=tree.name, why=f"{error.file}: {error}",
+                remedy="fetch it, and verify the copy with --fingerprint") from error
+        report.findings.append(Finding(error.file, str(error)))
+        return None, b""
+    report.chain = {"root": chain.root.version, "timestamp": chain.timestamp.version,
+                    "expires": chain.timestamp.expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return chain, bootstrap
 
 
-@dataclass
-class _Checker:
-    root: Path
+def _look_at_layout(
+    tree: LocalTree, layout: Layout, chain: Chain | None, bootstrap: bytes, report: Report,
+) -> None:
+    """Report what lies where nothing belongs; keys and the chain's files are looked at one by one.
+    """
+    for path, problem in (layout.odd | layout.strays).items():
+        is_key = Path(path).parent == Path(KEYS)
+        if not is_key and not (path in layout.strays and path.startswith(f"{CHAIN}/")):
+            report.findings.append(Finding(path, problem))
+    mine = [path for path in layout.strays if path.startswith(f"{CHAIN}/")]
+    report.findings += [Finding(*each) for each in check_files(tree, mine, chain, bootstrap)]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The verification of one folder."""
+
+    tree: LocalTree | HttpTree
     path: str
-    folder: Folder
-    report: Report
+    own: Keyring | None
+    pinned: str | None
+    chain: Chain | None
+    payload: bool
     progress: Progress
-    others: dict[str, str] = field(default_factory=dict)
 
-    def find(self, name: str, problem: str) -> None:
-        self.report.findings.append(Finding(str(Path(self.path, name)), problem))
+    def run(self, report: Report) -> set[str]:
+        """Verify it, again should it be exchanged meanwhile; return the keys it is held to."""
+        vouched = self.chain.indexes.get(self.path) if self.chain else None
+        pinned = self.pinned
+        if self.chain is not None and vouched is None:
+            report.findings.append(Finding(self.path, "the chain of trust knows no such folder"))
+        if vouched is not None and pinned is None and self.own is None:
+            pinned = vouched.signing_key
 
-    def _find_missing(self, name: str) -> None:
-        if name not in self.others:  # a link or folder of that name is reported as such
-            self.find(name, "it is missing")
+        def names() -> set[str]:
+            return names_of(vouched) if vouched else set()
 
-    def check(self, own: Keyring | None, pinned: str | None) -> set[str]:
-        files, self.others = self.folder.entries()
-        for name, problem in self.others.items():
-            self.find(name, problem)
-        index_text = self._read(INDEX, files, MAX_SIGNED_BYTES)
-        index = self._parsed(index_text)
-        with self._trusted(own, pinned, index) as trusted:
-            if index_text is not None:
-                self._check_index_signature(index_text, files, trusted)
-            sums = self._checksums(files, trusted)
-            used = set(trusted.fingerprints) if trusted else set()
-        if index is not None and index.path != self.path:
-            self.find(INDEX, f"it is the index of another folder, {index.path}")
-        for name, problem in compare(index, sums):
-            self.find(name, problem)
-        self._check_files(files, sums, index)
+        for remaining in reversed(range(_TRIES)):
+            attempt = Report(report.root, report.trust)
+            used: set[str] = set()
+            try:
+                with self.tree.folder(self.path, names) as folder:
+                    used = FolderCheck(self.tree, self.path, folder, attempt, self.progress,
+                                       vouched, self.payload).check(self.own, pinned)
+                    with self.tree.folder(self.path, names) as again:
+                        if again.inode != folder.inode and remaining:
+                            continue
+            except UnusableError as error:
+                if remaining:  # between the two halves of somebody's exchange, or truly gone
+                    continue
+                attempt.findings.append(Finding(self.path, str(error)))
+            break
+        report.findings += attempt.findings
+        report.notes += attempt.notes
+        report.files += attempt.files
+        report.bytes_hashed += attempt.bytes_hashed
         return used
 
-    def _read(self, name: str, files: dict[str, Entry], limit_bytes: int) -> bytes | None:
-        if name not in files:
-            self._find_missing(name)
-            return None
-        try:
-            return self.folder.read(name, limit_bytes)
-        except UnusableError as error:
-            self.find(name, str(error))
-            return None
 
-    def _parsed(self, text: bytes | None) -> Index | None:
-        if text is None:
-            return None
-        try:
-            return parse_index(text)
-        except IndexProblem as error:
-            self.find(INDEX, f"it is not a valid index: {error}")
-            return None
-
-    @contextmanager
-    def _trusted(
-        self, own: Keyring | None, pinned: str | None, index: Index | None,
-    ) -> Iterator[Keyring | None]:
-        """Yield the keyring for this folder, or None after a finding when there is none."""
-        fingerprint = pinned or (index.signing_key if index else None)
-        if own is not None or fingerprint is None:
-            if own is None:
-                self.find(CHECKSUM, f"no key is known to check it with: {INDEX} names none")
-            yield own
-            return
-        name = f"{fingerprint}.asc"
-        with ExitStack() as stack:
-            found: Keyring | None = None
-            try:
-                with opened(self.root, KEYS) as keys:
-                    content = keys.read(name, MAX_KEY_BYTES)
-                found = stack.enter_context(keyring(content, fingerprint))
-            except (UnusableError, SignatureError) as error:
-                problem = f"the key that {self.path} should be signed with: {error}"
-                self.report.findings.append(Finding(f"{KEYS}/{name}", problem))
-            yield found
-
-    def _check_index_signature(
-        self, text: bytes, files: dict[str, Entry], trusted: Keyring | None,
-    ) -> None:
-        signature = self._read(INDEX_SIGNATURE, files, MAX_KEY_BYTES)
-        if signature is None:
-            return
-        try:
-            if trusted is not None:
-                trusted.detached(text, signature)
-        except SignatureError as error:
-            self.find(INDEX_SIGNATURE, f"it does not prove {INDEX}: {error}")
-
-    def _checksums(self, files: dict[str, Entry], trusted: Keyring | None) -> dict[str, Sum]:
-        """Return the signed sums; where the signature fails, after a finding, what is claimed."""
-        signed = self._read(CHECKSUM, files, MAX_SIGNED_BYTES)
-        if signed is None:
-            return {}
-        try:
-            text = trusted.clear_signed(signed) if trusted else _claimed(signed)
-        except SignatureError as error:
-            self.find(CHECKSUM, str(error))
-            text = _claimed(signed)
-        sums, problems = checksums.parse(text)
-        for problem in problems[:20]:
-            self.find(CHECKSUM, problem)
-        return sums
-
-    def _check_files(
-        self, files: dict[str, Entry], sums: dict[str, Sum], index: Index | None,
-    ) -> None:
-        with_sum = {INDEX, CHECKSUM, INDEX_SIGNATURE}
-        if index is not None:
-            with_sum |= {build.record.file for build in index.builds}
-        beside = {name + SUM_SUFFIX: name for name in sums if name not in with_sum}
-        for name in sorted(set(files) - set(sums) - set(beside) - {CHECKSUM, INDEX_SIGNATURE}):
-            self.find(name, "it is not part of the release")
-        for name in sorted(set(sums) - set(files) - {INDEX}):
-            self._find_missing(name)
-        for name, about in beside.items():
-            found = self._read(name, files, MAX_SUM_BYTES)
-            if found is not None and found != checksums.render({about: sums[about]}).encode():
-                self.find(name, f"it does not say what {CHECKSUM} says")
-        whole: list[Entry] = []
-        for name in sorted(set(sums) & set(files)):
-            if files[name].size_bytes == sums[name].size_bytes:
-                whole.append(files[name])
-            else:
-                self.find(name, f"it has {files[name].size_bytes} bytes, "
-                                f"not {sums[name].size_bytes}")
-        hashes = hash_all(self.folder, whole, f"verify {self.path}", self.progress)
-        for name, outcome in hashes.items():
-            if isinstance(outcome, UnusableError):
-                self.find(name, str(outcome))
-            elif outcome != sums[name].sha256:
-                self.find(name, f"its content has changed: SHA-256 {outcome}, "
-                                f"not {sums[name].sha256}")
-        self.report.files += len(files)
-        self.report.bytes_hashed += sum({entry.inode: entry.size_bytes for entry in whole}.values())
-
-
-def _claimed(signed: bytes) -> str:
-    """Return the lines of a text whose signature proves nothing, so that all else is checked."""
-    text = signed.decode("utf-8", errors="replace")
-    return "\n".join(line for line in text.partition("-----BEGIN PGP SIGNATURE-----")[0].split("\n")
-                     if line.startswith(("# ", "SHA256 (")))
-
-
-def _check_keys(root: Path, used: set[str], report: Report) -> None:
+def _check_keys(tree: LocalTree | HttpTree, used: set[str], report: Report) -> None:
     try:
-        with opened(root, KEYS) as keys:
+        with tree.folder(KEYS, lambda: {f"{each}.asc" for each in used}) as keys:
             files, others = keys.entries()
     except UnusableError as error:
         if report.trust == "first-use":
@@ -260,7 +207,7 @@ def _check_keys(root: Path, used: set[str], report: Report) -> None:
             report.findings.append(Finding(path, "no folder is signed with it"))
             continue
         try:
-            with opened(root, KEYS) as keys:
+            with tree.folder(KEYS, lambda: {f"{each}.asc" for each in used}) as keys:
                 content = keys.read(name, MAX_KEY_BYTES)
             with keyring(content, known[name]):
                 pass

@@ -15,6 +15,7 @@ from ccis.release import (
     RehearsalOption,
     RootOption,
     SignOption,
+    TrustKeysOption,
     move_build,
     signer_of,
 )
@@ -35,6 +36,7 @@ def deprecate(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say that a build should no longer be taken. Its files stay; another one gets -latest.
@@ -46,4 +48,4 @@ def deprecate(
 
     signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
     move_build(build, root, signer, policy, lambda _: deprecation(reason, replaced_by),
-               to_json=json)
+               trust_keys=trust_keys, to_json=json)

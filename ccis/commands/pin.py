@@ -15,6 +15,7 @@ from ccis.release import (
     RehearsalOption,
     RootOption,
     SignOption,
+    TrustKeysOption,
     move_build,
     signer_of,
 )
@@ -33,6 +34,7 @@ def pin(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
     """Have `ccis prune` leave a build alone, such as one that customers depend on.
@@ -43,4 +45,5 @@ def pin(
     from publish.moves import pinning
 
     signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
-    move_build(build, root, signer, policy, lambda _: pinning(not off), to_json=json)
+    move_build(build, root, signer, policy, lambda _: pinning(not off),
+               trust_keys=trust_keys, to_json=json)

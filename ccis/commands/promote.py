@@ -17,6 +17,7 @@ from ccis.release import (
     RehearsalOption,
     RootOption,
     SignOption,
+    TrustKeysOption,
     move_build,
     signer_of,
 )
@@ -40,6 +41,7 @@ def promote(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
     """Move a build into a channel: metadata changes, no byte of an image does.
@@ -56,4 +58,4 @@ def promote(
     signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
     approvals = read_approvals(approval or [], approver_keys)
     move_build(build, root, signer, policy, lambda its: promotion(
-        to, its, signer.fingerprint, approvals, folder), to_json=json)
+        to, its, signer.fingerprint, approvals, folder), trust_keys=trust_keys, to_json=json)

@@ -17,6 +17,8 @@ from ccis.release import (
     RehearsalOption,
     RootOption,
     SignOption,
+    TrustKeysOption,
+    chain_signers,
     policy_of,
     signer_of,
 )
@@ -36,6 +38,7 @@ def prune(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
     """Let builds leave the tree by the policy's retention: keep the last, the pinned, the young.
@@ -65,7 +68,7 @@ def prune(
         edits[path] = pruning(its, its.retention)
     if signer is not None and edits:
         with watching(table=False) as progress:
-            change(root, edits, signer, progress)
+            change(root, edits, signer, progress, chain=chain_signers(trust_keys))
     output.report(
         {"dry_run": dry_run, "builds": fates},
         lambda: [f"{fate['build']} {fate['verdict']}: {fate['why']}" for fate in fates]

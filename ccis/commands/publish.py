@@ -17,6 +17,8 @@ from ccis.release import (
     PolicyOption,
     RehearsalOption,
     SignOption,
+    TrustKeysOption,
+    chain_signers,
     policy_of,
     signer_of,
 )
@@ -51,6 +53,7 @@ def publish(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     replace_key: Annotated[
         bool, typer.Option("--replace-key", help="Go on where another key has signed so far.")
     ] = False,
@@ -84,7 +87,8 @@ def publish(
     options = tree.Options(its, keep, formats or None, channel, unproven,
                            read_approvals(approval or [], approver_keys))
     with watching(table=False) as progress:
-        done = tree.publish(build, root, signer, progress, options, replace_key=replace_key)
+        done = tree.publish(build, root, signer, progress, options, replace_key=replace_key,
+                            chain=chain_signers(trust_keys))
     output.report(done, lambda: _text(done), to_json=json)
 
 

@@ -15,6 +15,7 @@ from ccis.release import (
     RehearsalOption,
     RootOption,
     SignOption,
+    TrustKeysOption,
     move_build,
     signer_of,
 )
@@ -36,6 +37,7 @@ def rollback(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
     """Take a build out of a channel; the newest one that is left there gets its -latest name.
@@ -48,4 +50,5 @@ def rollback(
     from publish.moves import rollback as move
 
     signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
-    move_build(build, root, signer, policy, lambda _: move(channel, reason), to_json=json)
+    move_build(build, root, signer, policy, lambda _: move(channel, reason),
+               trust_keys=trust_keys, to_json=json)

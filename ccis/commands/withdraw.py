@@ -15,6 +15,7 @@ from ccis.release import (
     RehearsalOption,
     RootOption,
     SignOption,
+    TrustKeysOption,
     move_build,
     signer_of,
 )
@@ -33,6 +34,7 @@ def withdraw(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
     """Take a build out of the tree: for what must not be used, such as a leaked key in it.
@@ -45,4 +47,5 @@ def withdraw(
     from publish.moves import withdrawal
 
     signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
-    move_build(build, root, signer, policy, lambda _: withdrawal(reason), to_json=json)
+    move_build(build, root, signer, policy, lambda _: withdrawal(reason),
+               trust_keys=trust_keys, to_json=json)

@@ -302,7 +302,7 @@ def test_a_folder_named_like_a_file_is_reported(tree: Path) -> None:
 def test_a_huge_file_is_reported_and_not_read(
     tree: Path, name: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("publish.verify.MAX_SIGNED_BYTES", 1 << 20)
+    monkeypatch.setattr("publish.check_folder.MAX_SIGNED_BYTES", 1 << 20)
     with (tree / IMAGES / name).open("ab") as stream:
         stream.truncate(1 << 40)  # a hole of 1 TiB
     found = [finding.problem for finding in verify(tree).findings if finding.file.endswith(name)]

@@ -67,8 +67,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "files that the person who runs ccis names": (
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
         "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
-        "publish/policies.py", "publish/sign.py", "publish/verify.py",
-        "validate/artefact.py", "validate/key.py"),
+        "publish/chain/keys.py", "publish/policies.py", "publish/sign.py",
+        "publish/source.py", "publish/verify.py", "validate/artefact.py", "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py",
         "builder/packages/transfer.py", "builder/packages/transfer_worker.py", "publish/gpg.py",
@@ -78,7 +78,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "validate/compare/members.py", "validate/compare/pieces.py",
         "validate/compare/unpacking.py"),
     "the staged folder of a public tree, new and the publisher's own": (
-        "publish/copy.py", "publish/fill.py", "publish/merge.py", "publish/workshop.py"),
+        "publish/chain/ceremony.py", "publish/chain/store.py", "publish/copy.py",
+        "publish/fill.py", "publish/merge.py", "publish/workshop.py"),
     "libguestfs's calls of these names, inside the appliance": ("validate/mounts.py",),
     "descriptors of a folder that was opened without following links": ("publish/folder.py",),
     "the repository in the user's own cache": (
@@ -102,7 +103,9 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("publish/find.py", "root"): "the top of a public tree, which a person names",
     ("publish/fill.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/sign.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/source.py", "root"): "the top of a public tree, which a person names",
     ("publish/workshop.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/verify.py", "tree"): "the top of a public tree, which a person names",
     ("publish/verify.py", "root"): "the top of a public tree, which a person names",
     ("rehearsal/assemble.py", "root"): "the cache's own folder",
     ("rehearsal/build.py", "root"): "the cache's own folder",
