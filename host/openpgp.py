@@ -7,19 +7,28 @@ not the file but the one key that was found and checked, in one armoured block.
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.errors import HostError, InputError
+from host.errors import HostError, InputError, from_os_error
 from host.run import run
 
 _GPG = ("gpg", "--no-options", "--batch", "--no-tty", "--no-autostart", "--quiet", "--no-keyring")
 # doc/DETAILS of GnuPG, field 2 of pub and sub: why a key is not to be used.
 _UNFIT = {"r": "has been revoked", "e": "has expired", "d": "is disabled", "i": "is not valid"}
+
+
+# Armour as gpg writes it; RFC 9580, 6.2, leaves the check sum to whoever likes it.
+_BLOCK = re.compile(
+    r"-----BEGIN PGP PUBLIC KEY BLOCK-----\n(?:[^\n]+: [^\n]*\n)*\n"
+    r"([A-Za-z0-9+/=\n]+?)\n(?:=[A-Za-z0-9+/]{4}\n)?-----END")
 
 
 @dataclass(frozen=True)
@@ -82,16 +91,80 @@ def only_key(
     return PublicKey(primary[0].fingerprint, ids, armoured)
 
 
+def keyring(content: bytes, where: str, ring: Path) -> frozenset[str]:
+    """Write all public keys of a file, armoured or binary, into a keyring as gpgv(1) wants one.
+
+    Nothing is imported into a home. Returns the fingerprints of the primary keys, none if there
+    is no key, whatever their state: gpgv tells that of a key that has expired or been revoked.
+    Raises InputError, with `where`, for a file with a secret key, HostError when this host can't
+    tell.
+    """
+    with tempfile.TemporaryDirectory(prefix="ccis-key-") as home:
+        if any(one.kind in ("sec", "ssb") for one in _listed(
+                _gpg(home, ["--with-colons", "--show-keys"], content))):
+            raise InputError("holds a secret key, where a public key belongs", where=where)
+        armoured = _gpg(home, ["--armor", "--import-options", "import-export", "--import"], content)
+        raw = b"".join(base64.b64decode(body) for body in _BLOCK.findall(armoured))
+        with _room_to_write(str(ring)):
+            ring.write_bytes(raw)
+        listed = list(_listed(_gpg(home, ["--with-colons", "--show-keys"], raw)))
+    return frozenset(one.fingerprint for one in listed if one.kind == "pub")
+
+
+def verify(
+    ring: Path, signature: bytes, content: bytes | None = None, *, at: str | None = None,
+) -> tuple[list[list[str]], bytes, int]:
+    """Check a signature with the keys of keyring() and no others: by gpgv, which knows no more.
+
+    signature: detached, of `content`; or a clear-signed text. at: judge as of this time, in
+    seconds since 1970, which only gpg can.
+    Returns gpgv's status lines as words (doc/DETAILS of GnuPG), what a clear-signed text says, and
+    the exit status; that is 0 for expired and for revoked keys, too, so read the lines. Raises
+    HostError when this host can't check: that is no word about the signature.
+    """
+    with tempfile.TemporaryDirectory(prefix="ccis-signed-") as home:
+        signed, beside, said = Path(home, "signed"), Path(home, "content"), Path(home, "said")
+        with _room_to_write(home):
+            signed.write_bytes(signature)
+            if content is not None:
+                beside.write_bytes(content)
+        program: list[str | Path] = ["gpgv"] if at is None else [
+            *_GPG[:-1], "--no-default-keyring", "--trust-model", "always", "--faked-system-time",
+            f"{at}!", *(["--verify"] if content is not None else ["--decrypt"])]
+        files: list[str | Path] = [signed, *([beside] if content is not None else [])]
+        output: list[str | Path] = [] if content is not None else ["--output", said]
+        done = run([program[0], "--homedir", home, "--keyring", ring, "--status-fd", "1", *output,
+                    *program[1:], *files],
+                   env={"GNUPGHOME": home}, cwd=Path(home), check=False)
+        _raise_if_full(done.stderr, home, f"{program[0]} can't check a signature")
+        text = said.read_bytes() if said.exists() else b""
+    lines = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("[GNUPG:] ")]
+    return [words for words in lines if words], text, done.status
+
+
+@contextmanager
+def _room_to_write(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise from_os_error(error, f"checking a signature in {where}") from error
+
+
 def _gpg(home: str, words: Sequence[str], content: bytes) -> str:
     """Return what gpg prints; raises HostError when it is this host that fails, not the key."""
     done = run([*_GPG, "--homedir", home, *words], stdin=content, check=False,
                env={"GNUPGHOME": home}, cwd=Path(home), log_stdout=False)
-    wrong = [line for line in done.stderr.splitlines()
-             if "Fatal:" in line or os.strerror(errno.ENOSPC) in line]
-    if wrong:  # its trust database is all that it writes here
-        raise HostError("gpg can't read a key", where=home, why=wrong[0],
-                        remedy="free some space there, or point TMPDIR at a larger disk")
+    _raise_if_full(done.stderr, home, "gpg can't read a key")
     return done.stdout
+
+
+def _raise_if_full(complaints: str, home: str, failing: str) -> None:
+    """Raise HostError where it is the disk, not what was asked about, that is wrong."""
+    wrong = [line for line in complaints.splitlines()
+             if "Fatal:" in line or os.strerror(errno.ENOSPC) in line]
+    if wrong:
+        raise HostError(failing, where=home, why=wrong[0],
+                        remedy="free some space there, or point TMPDIR at a larger disk")
 
 
 def _listed(listing: str) -> Iterator[_Listed]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from host import openpgp
 from host.errors import InputError
+from host.files import read_regular
 from publish import armour
-from publish.gpg import Gpg
 
 _REASONS = {
     "BADSIG": "its signature does not match its content",
@@ -26,6 +26,7 @@ _REASONS = {
 
 # Numbers of RFC 4880, 9.4: MD5, SHA-1, RIPE-MD/160.
 _WEAK_DIGESTS = ("1", "2", "3")
+_FILE_BYTES_MAX = 4 << 20
 
 
 class SignatureError(Exception):
@@ -34,9 +35,9 @@ class SignatureError(Exception):
 
 @dataclass(frozen=True)
 class Keyring:
-    """Trusted public keys in a GnuPG home that is thrown away. fingerprints: of primary keys."""
+    """Trusted public keys in a file that is thrown away. fingerprints: of primary keys."""
 
-    gpg: Gpg
+    ring: Path
     fingerprints: frozenset[str]
 
     def clear_signed(self, text: bytes) -> str:
@@ -54,20 +55,16 @@ class Keyring:
             raise SignatureError("it is not text") from error
         if not armour.is_canonical_clear(decoded):
             raise SignatureError("it is not one clear-signed text and nothing else")
-        signed, content = self.gpg.home / "signed", self.gpg.home / "content"
-        signed.write_bytes(text)
-        content.unlink(missing_ok=True)
-        valid = self._check(["--output", content, "--decrypt", signed])
-        return content.read_text(encoding="utf-8"), valid
+        lines, content, status = openpgp.verify(self.ring, text)
+        valid = self._judge(lines, status)
+        return content.decode("utf-8"), valid
 
     def detached(self, content: bytes, signature: bytes) -> None:
         """Raise SignatureError unless `signature` is a trusted key's for `content`."""
         if not armour.is_canonical(signature.decode("ascii", errors="replace")):
             raise SignatureError("it is not one armoured signature and nothing else")
-        signed, beside = self.gpg.home / "signed", self.gpg.home / "signed.asc"
-        signed.write_bytes(content)
-        beside.write_bytes(signature)
-        self._check(["--verify", beside, signed])
+        lines, _, status = openpgp.verify(self.ring, signature, content)
+        self._judge(lines, status)
 
     def own_past(self, content: bytes, signature: bytes, *, revoked_too: bool = False) -> bool:
         """Do what detached() does, judged by the time at which the signature was made.
@@ -79,36 +76,30 @@ class Keyring:
         """
         if not armour.is_canonical(signature.decode("ascii", errors="replace")):
             raise SignatureError("it is not one armoured signature and nothing else")
-        signed, beside = self.gpg.home / "signed", self.gpg.home / "signed.asc"
-        signed.write_bytes(content)
-        beside.write_bytes(signature)
-        words: list[str | Path] = ["--verify", beside, signed]
-        said = self.gpg.public(["--trust-model", "always", *words], check=False).stdout
-        made = re.search(r"^\[GNUPG:\] VALIDSIG [0-9A-F]+ [0-9-]+ ([0-9]+) ", said, re.M)
-        if made is not None and re.search(r"^\[GNUPG:\] EXP(KEY)?SIG ", said, re.M):
-            words = ["--faked-system-time", f"{made[1]}!", *words]
-        revoked = "\n[GNUPG:] REVKEYSIG " in f"\n{said}"
-        self._check(words, without="REVKEYSIG" if revoked and revoked_too else None)
+        lines, _, status = openpgp.verify(self.ring, signature, content)
+        said = {words[0]: words for words in lines}
+        if "VALIDSIG" in said and said.keys() & {"EXPSIG", "EXPKEYSIG"}:
+            lines, _, status = openpgp.verify(self.ring, signature, content,
+                                              at=said["VALIDSIG"][3])
+        revoked = "REVKEYSIG" in said
+        self._judge(lines, status, without="REVKEYSIG" if revoked and revoked_too else None)
         return revoked
 
-    def _check(
-        self, words: list[str | Path], *, without: str | None = None,
+    def _judge(
+        self, lines: Sequence[Sequence[str]], status: int, *, without: str | None = None,
     ) -> frozenset[str]:
-        said = self.gpg.public(["--trust-model", "always", *words], check=False)
+        """Return the fingerprints of those who signed; raise SignatureError for anybody else."""
         valid: set[str] = set()
-        for line in said.stdout.splitlines():
-            fields = line.removeprefix("[GNUPG:] ").split()
-            if not line.startswith("[GNUPG:] ") or not fields:
-                continue
-            if fields[0] in _REASONS and fields[0] != without:
+        missing = any(words[0] == "NO_PUBKEY" for words in lines)
+        for words in lines:
+            if words[0] in _REASONS and words[0] != without:
                 # NO_PUBKEY comes after the ERRSIG that it explains.
-                missing = "[GNUPG:] NO_PUBKEY" in said.stdout
-                raise SignatureError(_REASONS["NO_PUBKEY" if missing else fields[0]])
-            if fields[0] == "VALIDSIG" and fields[8] in _WEAK_DIGESTS:
+                raise SignatureError(_REASONS["NO_PUBKEY" if missing else words[0]])
+            if words[0] == "VALIDSIG" and words[8] in _WEAK_DIGESTS:
                 raise SignatureError("its signature rests on a digest that can be forged")
-            if fields[0] == "VALIDSIG":
-                valid.add(fields[-1])  # the primary key's fingerprint, also for a subkey
-        if (said.status != 0 and not without) or not valid or not valid <= self.fingerprints:
+            if words[0] == "VALIDSIG":
+                valid.add(words[-1])  # the primary key's fingerprint, also for a subkey
+        if (status != 0 and not without) or not valid or not valid <= self.fingerprints:
             raise SignatureError("it has no signature by the trusted key")
         return frozenset(valid)
 
@@ -121,15 +112,12 @@ def keyring(key: bytes, fingerprint: str | None = None) -> Iterator[Keyring]:
     """
     if not armour.is_canonical(key.decode("ascii", errors="replace")):
         raise SignatureError("it is not one armoured public key and nothing else")
-    with _home() as gpg:
-        source = gpg.home / "key.asc"
-        source.write_bytes(key)
-        found = _imported(gpg, source)
+    with _ring(key, "") as (ring, found):
         if fingerprint is not None and found != {fingerprint}:
             raise SignatureError(f"it holds the key {', '.join(sorted(found))}, not {fingerprint}")
         if len(found) > 1:
             raise SignatureError(f"it holds {len(found)} keys: {', '.join(sorted(found))}")
-        yield Keyring(gpg, found)
+        yield Keyring(ring, found)
 
 
 @contextmanager
@@ -141,9 +129,10 @@ def keyring_of_file(path: Path, fingerprint: str | None = None) -> Iterator[Keyr
     """
     if not path.is_file():
         raise InputError("is not a file with a public key", where=str(path))
-    with _home() as gpg:
+    with ExitStack() as stack:
         try:
-            found = _imported(gpg, path)
+            ring, found = stack.enter_context(
+                _ring(read_regular(path, _FILE_BYTES_MAX), str(path)))
         except SignatureError as error:
             raise InputError(str(error), where=str(path)) from error
         if fingerprint is not None and fingerprint not in found:
@@ -153,21 +142,18 @@ def keyring_of_file(path: Path, fingerprint: str | None = None) -> Iterator[Keyr
                 f"holds {len(found)} keys, not {fingerprint} alone", where=str(path),
                 why=", ".join(sorted(found)),
                 remedy=f"gpg --export {fingerprint} makes a file of one")
-        yield Keyring(gpg, found)
+        yield Keyring(ring, found)
 
 
 @contextmanager
-def _home() -> Iterator[Gpg]:
+def _ring(content: bytes, where: str) -> Iterator[tuple[Path, frozenset[str]]]:
+    """Yield a keyring of all keys in a file, and their fingerprints."""
     with tempfile.TemporaryDirectory(prefix="ccis-trust-") as folder:
-        yield Gpg(Path(folder))
-
-
-def _imported(gpg: Gpg, source: Path) -> frozenset[str]:
-    listing = gpg.public(["--with-colons", "--show-keys", source], check=False).stdout
-    if any(line.startswith(("sec:", "ssb:")) for line in listing.splitlines()):
-        raise SignatureError("it holds a secret key, where a public key belongs")
-    gpg.public(["--import", source], check=False)
-    found = frozenset(gpg.fingerprints())
-    if not found:
-        raise SignatureError("it is not a usable public key")
-    return found
+        ring = Path(folder, "keys.gpg")
+        try:
+            found = openpgp.keyring(content, where, ring)
+        except InputError as error:
+            raise SignatureError(f"it {error.what}") from error
+        if not found:
+            raise SignatureError("it is not a usable public key")
+        yield ring, found

@@ -48,7 +48,8 @@ _TOOLS: Mapping[str, Mapping[str, Source]] = {
     "artefacts": {
         "qemu-img": Source("qemu-utils", "qemu-img"), "xz": Source("xz-utils", "xz"),
     },
-    "publish": {"gpg": _GNUPG, "gpg-agent": Source("gpg-agent", "gnupg2"),
+    "publish": {"gpg": _GNUPG, "gpgv": Source("gpgv", "gnupg2"),
+                "gpg-agent": Source("gpg-agent", "gnupg2"),
                 "gpgconf": Source("gpgconf", "gnupg2")},
 }
 """What any image needs, by step."""

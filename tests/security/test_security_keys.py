@@ -20,6 +20,7 @@ from builder.store import Store
 from host.errors import CcisError, InputError, RemoteError
 from host.openpgp import only_key
 from images.release import Release, Repository, SigningKey
+from publish.armour import canonical_clear
 from publish.trust import keyring_of_file
 from tests import small_repository
 from tests.small_repository import SmallRepository
@@ -266,6 +267,44 @@ def test_a_full_disk_is_no_bad_package(made: SmallRepository, tmp_path: Path, si
         capture_output=True, text=True, check=True, cwd=PROJECT, timeout=60)
     assert "RemoteError" not in done.stdout and "do not install" not in done.stdout, done.stdout
     assert "do not use it" not in done.stdout, done.stdout
+
+
+SIGNED = """
+import sys, tempfile
+from pathlib import Path
+from publish.trust import keyring_of_file
+tempfile.tempdir = sys.argv[3]
+try:
+    with keyring_of_file(Path(sys.argv[2])) as trusted:
+        print(trusted.clear_signed(Path(sys.argv[1]).read_bytes()))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(("size", "says"), [
+    ("1m", "text\n"), ("4k", "HostError"), ("8k", "HostError"), ("12k", "HostError"),
+    ("16k", ""), ("24k", ""),
+])
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_full_disk_is_no_bad_signature(
+    keys: Home, tmp_path: Path, size: str, says: str,
+) -> None:
+    """What can't be written is no word about who signed; the text is larger than the key."""
+    text, key, folder = tmp_path / "text", tmp_path / "key.asc", tmp_path / "full"
+    folder.mkdir()
+    key.write_bytes(keys.export("good@x"))
+    plain = ("0123456789" * 6 + "\n") * 200 + "text\n"
+    signed = keys.gpg("--clear-sign", "--local-user", "good@x", "--digest-algo", "SHA512",
+                      stdin=plain.encode()).decode()
+    text.write_text(canonical_clear(signed) or "")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c",
+         f'mount -t tmpfs -o size={size} none "$4" && exec "$0" -c "$1" "$2" "$3" "$4"',
+         sys.executable, SIGNED, str(text), str(key), str(folder)],
+        capture_output=True, text=True, check=True, cwd=PROJECT, timeout=60)
+    assert says in done.stdout, done.stdout
+    assert "SignatureError" not in done.stdout and "InputError" not in done.stdout, done.stdout
 
 
 def test_metadata_of_a_key_that_was_trusted_once_is_refused(
