@@ -1,5 +1,8 @@
 """Reads a Debian package's files without unpacking it: an `ar` archive that holds a tar.
 
+No library serves: python-debian's ArFile believes any size, and one of -60 leads it back to the
+same member for ever (tests/security/test_security_rehearsal.py). tarfile reads what is inside.
+
 A package is data that somebody else made. Its paths become ours when a maker writes them down
 (makers/making.py), so none may lead upwards; its sizes are believed as far as they are bounded.
 """

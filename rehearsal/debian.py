@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from debian.deb822 import Deb822, PkgRelation
 
 from host.errors import HostError, InputError
 from host.run import run
@@ -12,9 +14,7 @@ from host.run import run
 # The host's own packages and pinning must not decide what the repository is made of.
 APT_OPTIONS = ("-o", "Dir::State::status=/dev/null", "-o", "APT::Architecture=amd64",
                "-o", "APT::Architectures::=amd64")
-_WANTED = {"Package", "Version", "Depends", "Pre-Depends", "Provides", "Filename", "SHA256",
-           "Size", "Description", "Homepage", "Architecture"}
-_NAME = re.compile(r"^([a-z0-9][a-z0-9+.-]*)")
+_PACKAGE = re.compile(r"^Package: *(\S+)", re.M)
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,12 @@ class DebianPackage:
 class Index:
     """All packages by name, and who provides each virtual one."""
 
-    packages: dict[str, DebianPackage]
-    providers: dict[str, list[str]] = field(default_factory=dict)
+    packages: Mapping[str, DebianPackage]
+    providers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for package in self.packages.values():
-            for name in package.provides:
-                self.providers.setdefault(name, []).append(package.name)
+        if not self.providers:
+            self.providers = _providers(self.packages.values())
 
 
 def load_index() -> Index:
@@ -56,38 +55,74 @@ def load_index() -> Index:
     packages = parse_index(text)
     if "libc6" not in packages:
         raise HostError("apt knows no packages", remedy="run apt-get update")
-    return Index(packages)
+    return Index(packages, packages.providers())
 
 
-def parse_index(text: str) -> dict[str, DebianPackage]:
+class Stanzas(Mapping[str, DebianPackage]):
+    """The stanzas of a Packages file by the names of packages, each read when it is asked for.
+
+    There are 60,000 of which a repository needs some hundreds.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._read: dict[str, DebianPackage] = {}
+
+    def __getitem__(self, name: str) -> DebianPackage:
+        """Return a package; raises KeyError."""
+        if name not in self._read:
+            self._read[name] = _package(Deb822(self._texts[name]))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._texts)
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether there is a package, without reading it."""
+        return name in self._texts
+
+    def providers(self) -> dict[str, list[str]]:
+        """Return who provides each virtual package."""
+        return _providers(self[name] for name, text in self._texts.items()
+                          if "\nProvides:" in text)
+
+
+def parse_index(text: str) -> Stanzas:
     """Parse the stanzas of a Packages file; the last of a name wins."""
-    packages = {}
-    for stanza in text.split("\n\n"):
-        fields = {
-            key: value for line in stanza.split("\n") if line[:1] not in (" ", "\t", "")
-            for key, _, value in [line.partition(": ")] if key in _WANTED
-        }
-        if "Package" not in fields or "Filename" not in fields:
-            continue
-        packages[fields["Package"]] = DebianPackage(
-            fields["Package"], fields["Version"], fields.get("Architecture", "all"),
-            fields.get("SHA256", ""), int(fields.get("Size", "0")), fields["Filename"],
-            fields.get("Description", ""), fields.get("Homepage", ""),
-            parse_relations(fields.get("Depends", "")),
-            parse_relations(fields.get("Pre-Depends", "")),
-            tuple(group[0] for group in parse_relations(fields.get("Provides", ""))),
-        )
-    return packages
+    named = ((_PACKAGE.search(stanza), stanza) for stanza in text.split("\n\n"))
+    return Stanzas({found[1]: stanza for found, stanza in named
+                    if found and "\nFilename:" in stanza})
+
+
+def _package(fields: Mapping[str, str]) -> DebianPackage:
+    return DebianPackage(
+        fields["Package"], fields["Version"], fields.get("Architecture", "all"),
+        fields.get("SHA256", ""), int(fields.get("Size", "0")), fields["Filename"],
+        fields.get("Description", "").partition("\n")[0], fields.get("Homepage", ""),
+        parse_relations(fields.get("Depends", "")), parse_relations(fields.get("Pre-Depends", "")),
+        tuple(group[0] for group in parse_relations(fields.get("Provides", ""))),
+    )
+
+
+def _providers(packages: Iterable[DebianPackage]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for package in packages:
+        for name in package.provides:
+            found.setdefault(name, []).append(package.name)
+    return found
 
 
 def parse_relations(text: str) -> tuple[tuple[str, ...], ...]:
     """Parse `a (>= 1) | b, c:any` into groups of alternative names, versions dropped."""
-    groups = []
-    for group in text.split(","):
-        matches = (_NAME.match(part.strip()) for part in group.split("|"))
-        if names := tuple(match[1] for match in matches if match):
-            groups.append(names)
-    return tuple(groups)
+    if not text:
+        return ()
+    return tuple(tuple(one["name"] for one in group)
+                 for group in PkgRelation.parse_relations(text))
 
 
 def choose(
