@@ -151,7 +151,7 @@ class Execution:
         with measured() as cost:
             entry, cached = self.store.make(
                 action.name, action.digest, inputs=action.all_inputs, label=plan.label, fill=fill,
-                say=lambda text: self.progress.say(f"{shown}: {text}"))
+                say=self.progress.say)
         self.results[_key(action)] = entry
         if cached:  # another process has made it meanwhile
             for note in notes.read(entry.data):

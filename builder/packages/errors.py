@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from builder.packages.selection import Selection, module_spec
 from host.errors import CcisError, HostError, InputError, RemoteError
+
+# What rpm finds out before it begins, as dnf sums it up (dnf/base.py, _trans_error_summary).
+_NO_ROOM = re.compile(r"At least .* more space needed on the .* filesystem")
 
 
 def error_of(event: dict[str, Any], selection: Selection) -> CcisError:
@@ -41,6 +45,10 @@ def error_of(event: dict[str, Any], selection: Selection) -> CcisError:
         )
     if event["kind"] == "remote":
         return _repository(event["text"], selection)
+    if room := _NO_ROOM.search(event["text"]):
+        return HostError(
+            "the packages don't fit on the host's disk", why=room[0],
+            remedy="free some space where the store is, or point CCIS_STORE at a larger disk")
     return HostError("the package transaction failed", why=event["text"])
 
 

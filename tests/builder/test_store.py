@@ -74,7 +74,11 @@ def _slow_maker(root: Path, counter: Path) -> None:
         time.sleep(0.3)
         (folder / "file").write_text("x")
 
-    Store(root, 1 << 30).make("step", "shared", inputs={}, label="", fill=fill)
+    def say(text: str) -> None:
+        with counter.with_name("said").open("a") as stream:
+            stream.write(f"{text}\n")
+
+    Store(root, 1 << 30).make("step", "shared", inputs={}, label="", fill=fill, say=say)
 
 
 def test_of_several_builds_one_makes_and_the_others_wait(tmp_path: Path) -> None:
@@ -87,6 +91,8 @@ def test_of_several_builds_one_makes_and_the_others_wait(tmp_path: Path) -> None
         worker.join(20)
         assert worker.exitcode == 0
     assert counter.read_text() == "made\n"
+    said = (tmp_path / "said").read_text().splitlines()
+    assert said and set(said) == {"step: another ccis is making the same; waiting for it"}
 
 
 def _hanging_maker(root: Path) -> None:
@@ -175,3 +181,24 @@ def test_an_artefact_that_was_changed_by_hand_is_made_anew(store: Store) -> None
     entry, was_there = store.make("qcow2", "1", inputs={}, label="image", fill=fill)
     assert not was_there
     assert (entry.data / "files/qcow2").read_text() == "the disk"
+
+
+def test_what_was_just_made_is_not_swept_before_it_is_written_down(store: Store) -> None:
+    """Sweeps of others, all the time: what somebody makes is theirs."""
+    others = [Store(store.root, 1 << 30) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        stop = False
+
+        def sweep(other: Store) -> None:
+            while not stop:
+                other.sweep()
+
+        sweeping = [pool.submit(sweep, other) for other in others]
+        for number in range(100):
+            path, cached = make(store, str(number), "x")
+            assert not cached and path.read_text() == "x"
+        store.settle()
+        stop = True
+        for each in sweeping:
+            each.result()
+    assert len(store.usage()) == 100

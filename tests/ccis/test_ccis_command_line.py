@@ -154,6 +154,13 @@ def test_a_full_disk_is_the_host_s_fault_and_no_bug(run_guarded: Ccis) -> None:
     assert "remedy: free some space" in done.stderr
 
 
+def test_a_program_that_finds_a_disk_full_gets_a_remedy(run_guarded: Ccis) -> None:
+    done = run_guarded("run(['sh', '-c', 'cat /proc/version > /dev/full'])")
+    assert done.returncode == 3
+    assert "remedy: free some space" in done.stderr
+    assert "No space left on device" in done.stderr
+
+
 def test_a_bug_says_so_and_its_traceback_is_in_the_log(run_guarded: Ccis) -> None:
     done = run_guarded("return {}['nothing']")
     assert done.returncode == 70

@@ -50,6 +50,12 @@ def test_a_plain_log_has_one_line_per_event_and_a_table_at_the_end() -> None:
                                                        "store"]
 
 
+def test_work_goes_on_when_nobody_can_watch_it() -> None:
+    done = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" 2> /dev/full', sys.executable,
+                           f"{_WORK}\nprint('done')"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+
+
 def test_a_terminal_gets_bars_and_keeps_the_lines_that_matter() -> None:
     primary, secondary = pty.openpty()
     process = subprocess.Popen(

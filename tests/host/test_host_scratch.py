@@ -86,6 +86,19 @@ def test_a_log_is_ours_alone_and_ends_quietly_on_a_full_disk(small: Path) -> Non
     assert len(done.stderr.splitlines()) == 1 and "No space left" in done.stderr
 
 
+def test_a_log_that_can_not_be_begun_is_said_once(small: Path) -> None:
+    (small / "logs").mkdir(mode=0o700)
+    (small / "fill").write_bytes(bytes((1 << 20) - 8192))
+    with pytest.raises(OSError, match="No space left"):
+        (small / "more").write_bytes(bytes(1 << 20))
+    code = ("import logging\nfrom ccis import log\nlog.write_to_file('x')\n"
+            "for _ in range(3): logging.getLogger('ccis.x').debug('y' * 9000)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT,
+        env={**os.environ, "CCIS_CACHE": str(small), "PYTHONPATH": str(PROJECT)})
+    assert len(done.stderr.splitlines()) == 1 and "the log ends here" in done.stderr
+
+
 def test_a_copy_onto_a_full_disk_says_so(tmp_path: Path, small: Path) -> None:
     (tmp_path / "disk").write_bytes(os.urandom(3 << 20))
     with pytest.raises(OSError, match="No space left") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -130,7 +131,8 @@ def test_a_full_disk_ends_with_status_3_and_leaves_nothing(
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", small], check=True)
     try:
         done = ccis("build", *WISH, "--out", tmp_path / "out", store=small / "store", status=3)
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr and "step: " in done.stderr
+        assert "CCIS_STORE" in done.stderr, "what to do"
         assert not list((small / "store" / "staging").iterdir())
     finally:
         subprocess.run(["umount", small], check=True)
@@ -186,6 +188,38 @@ def test_control_c_ends_with_130_and_leaves_nothing(tmp_path: Path, built: Path)
     assert "Traceback" not in error
     assert gone_within(store, 5) == [] and not out.exists()
     assert not list((store / "staging").iterdir())
+
+
+@pytest.mark.full
+def test_a_byte_that_was_flipped_in_a_layer_is_found_and_the_image_is_what_it_was(
+    ccis: Command, tmp_path: Path,
+) -> None:
+    wish = ("build", "container-minimal", "--release", "rehearsal-10", "--format", "tar-zst")
+    store = tmp_path / "store"
+    (first,) = ccis.json(*wish, "--out", tmp_path / "one", store=store)
+    (file,) = store.glob("objects/packages/*/data/layer/usr/bin/bash")
+    before = file.stat()
+    with file.open("r+b") as stream:
+        stream.seek(5000)
+        stream.write(b"!")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    shutil.rmtree(store / "objects/tar-zst")
+    (second,) = ccis.json(*wish, "--out", tmp_path / "two", store=store)
+    made = [step["name"] for step in second["steps"] if not step["cached"]]
+    assert made == ["packages", "tar-zst"]
+    assert [each["sha256"] for each in second["artefacts"]] == [
+        each["sha256"] for each in first["artefacts"]]
+
+
+@pytest.mark.full
+def test_a_limit_that_is_too_small_holds_while_a_build_runs_and_is_said(
+    ccis: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CCIS_STORE_LIMIT", "20 MiB")
+    done = ccis("build", "container-minimal", "--release", "rehearsal-10", "--format", "tar-zst",
+                "--out", tmp_path / "out", store=tmp_path / "store")
+    assert "were in use at once, more than CCIS_STORE_LIMIT, which is 20.0 MiB" in done.stderr
+    assert not list((tmp_path / "store/objects").glob("packages/*"))
 
 
 def test_the_older_release_builds_too(built_9: Path) -> None:

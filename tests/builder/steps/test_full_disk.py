@@ -34,6 +34,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallReposi
               'for i = 1, 200 do f:write(string.rep("x", 1024 * 1024)) end\nf:close()\n')
     made.add("greedy", scriptlets=f"%post -p <lua>\n{greedy}")
     made.add("loud", scriptlets=f'%post -p <lua>\n{greedy}error("it failed")\n')
+    vast = made.folder.parent / "vast"
+    vast.write_bytes(bytes(24 * MIB))
+    made.add("vast", programs={"/usr/share/vast/more": vast})
     made.index()
     yield made
     made.close()
@@ -162,3 +165,20 @@ def test_a_step_that_fails_beside_a_full_disk_says_what_it_says(small: Path) -> 
     with pytest.raises(CcisError) as caught:
         make_now(action, Store(small / "store", 1 << 30))
     assert caught.value is failure
+
+
+def test_packages_that_rpm_says_have_no_room(
+    repository: SmallRepository, tmp_path: Path,
+) -> None:
+    private_mounts()
+    point = tmp_path / "tiny"
+    point.mkdir()
+    elsewhere = Store(tmp_path / "store", 1 << 30)
+    selection = small_repository.selection(repository, elsewhere, "vast")
+    inputs = packages.Inputs(epoch=1, selection=selection, files={}, may_fail=(),
+                             choices=tuple(resolve(selection, elsewhere).choices))
+    with mounted("tmpfs", point, "tmpfs", [f"size={12 * MIB}"]):
+        (point / "one").mkdir()
+        with pytest.raises(HostError, match="don't fit on the host's disk") as caught:
+            packages.make(inputs, {}, Place(point / "one", elsewhere, Silent()))
+    assert "At least" in str(caught.value.why) and "CCIS_STORE" in str(caught.value.remedy)
