@@ -14,9 +14,10 @@ def compare(index: Index | None, sums: dict[str, Sum]) -> Iterator[tuple[str, st
         return
     described: set[str] = {INDEX}
     for build in index.builds:
-        record = build.record
-        described.add(record.file)
-        yield from _differs(record.file, Sum(record.size_bytes, record.sha256), sums)
+        for document in build.documents:
+            described.add(document.file)
+            expected = Sum(document.size_bytes, document.sha256)
+            yield from _differs(document.file, expected, sums)
         for file in build.served:
             for name in (file.file, *file.aliases):
                 if name in described:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from securesystemslib.signer import Key
+
 from host.progress import Progress
-from publish import checksums
+from publish import checksums, provenance
 from publish.agree import compare
 from publish.checksums import MAX_SUM_BYTES, Sum
 from publish.folder import Entry, UnusableError
@@ -35,7 +37,7 @@ MAX_SIGNED_BYTES = 64 << 20
 class FolderCheck:
     """The check of a folder. vouched: its index, as the chain of trust has it; None: no chain.
 
-    payload: read the artefacts, too.
+    keys: those of the chain that sign provenance. payload: read the artefacts, too.
     """
 
     source: Source
@@ -44,6 +46,7 @@ class FolderCheck:
     report: Report
     progress: Progress
     vouched: Index | None = None
+    keys: Sequence[Key] = ()
     payload: bool = True
     others: dict[str, str] = field(default_factory=dict)
 
@@ -77,6 +80,8 @@ class FolderCheck:
         for name, problem in compare(index, sums):
             self.find(name, problem)
         self._check_files(files, sums, index)
+        if index is not None and self.vouched is not None:
+            self._check_provenance(index, files)
         return used
 
     def _read(self, name: str, files: dict[str, Entry], limit_bytes: int) -> bytes | None:
@@ -164,12 +169,24 @@ class FolderCheck:
             self.find(CHECKSUM, problem)
         return sums
 
+    def _check_provenance(self, index: Index, files: dict[str, Entry]) -> None:
+        for build in index.builds:
+            about = build.provenance
+            if about is None or about.file not in files:
+                continue  # a missing one is reported as such
+            content = self._read(about.file, files, MAX_SIGNED_BYTES)
+            try:
+                if content is not None:
+                    provenance.check(content, build, self.keys)
+            except ValueError as error:
+                self.find(about.file, str(error))
+
     def _check_files(
         self, files: dict[str, Entry], sums: dict[str, Sum], index: Index | None,
     ) -> None:
         with_sum = {INDEX, CHECKSUM, INDEX_SIGNATURE}
         if index is not None:
-            with_sum |= {build.record.file for build in index.builds}
+            with_sum |= {document.file for build in index.builds for document in build.documents}
         beside = {name + SUM_SUFFIX: name for name in sums if name not in with_sum}
         for name in sorted(set(files) - set(sums) - set(beside) - {CHECKSUM, INDEX_SIGNATURE}):
             self.find(name, "it is not part of the release")

@@ -63,7 +63,8 @@ def fill(
     for name in sorted(sums):
         work.checksum_file(name, checksums.render({name: sums[name]}))
     for build in index.builds:
-        sums[build.record.file] = Sum(build.record.size_bytes, build.record.sha256)
+        for document in build.documents:
+            sums[document.file] = Sum(document.size_bytes, document.sha256)
     text = index.dump()
     work.write(INDEX, text.encode())
     work.write(INDEX_SIGNATURE, signer.detached(text).encode())
@@ -99,10 +100,11 @@ class _Filling:
                 if any(was.get(alias) != file.file for alias in file.aliases):
                     # The names share one inode and so one time; that of the dated name may move.
                     os.utime(self.staging / file.file, (self.time_s,) * 2)
-            if build.record.file in self.merged.records:
-                self.write(build.record.file, self.merged.records[build.record.file])
-            else:
-                self._keep(build.record.file)
+            for document in build.documents:
+                if document.file in self.merged.records:
+                    self.write(document.file, self.merged.records[document.file])
+                else:
+                    self._keep(document.file)
         return sums
 
     def _artefact(self, file: PublishedFile) -> None:

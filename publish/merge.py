@@ -14,6 +14,7 @@ from images import proof
 from images import record as build_record
 from images.record import BuildRecord
 from publish.model import (
+    PROVENANCE_SUFFIX,
     RECORD_SUFFIX,
     SUM_SUFFIX,
     Channel,
@@ -28,12 +29,16 @@ from publish.policies import Policy
 
 @dataclass(frozen=True)
 class Build:
-    """A build that is to be published. record_text: its build.json, byte for byte."""
+    """A build that is to be published. record_text: its build.json, byte for byte.
+
+    provenance: the signed statement about it, None in a tree without a chain of trust.
+    """
 
     folder: Path
     record: BuildRecord
     record_text: bytes
     entry: PublishedBuild
+    provenance: bytes | None = None
 
     @property
     def public_path(self) -> str:
@@ -66,7 +71,7 @@ def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
     for artefact in artefacts:
         # A name that the index or a .SHA256SUM file has for its own would hide one of the two.
         if (not artefact.file.startswith(name + ".")
-                or artefact.file.endswith((SUM_SUFFIX, RECORD_SUFFIX))):
+                or artefact.file.endswith((SUM_SUFFIX, RECORD_SUFFIX, PROVENANCE_SUFFIX))):
             raise InputError(f"the artefact {artefact.file} can't be published under that name",
                              where=where)
     try:
@@ -142,10 +147,12 @@ def merge(
                     where=str(build.folder), why=f"published {known.sha256}, built {file.sha256}",
                     remedy="published files never change: build again, for a new build id",
                 )
-        if there is not None and not wanted and there.record.file in present:
+        if there is not None and not wanted and all(
+                document.file in present for document in there.documents):
             continue
         sources |= {file.file: build.folder / file.file for file in wanted}
         records[build.entry.record.file] = build.record_text
+        records |= _provenance(build, there, present)
         files |= {file.file: file for file in wanted}
         merged = sorted(files.values(), key=lambda file: file.file)
         entry = build.entry if there is None else there.model_copy(
@@ -157,9 +164,24 @@ def merge(
         kept,
         {file.file: sources[file.file]
          for entry in kept for file in entry.files if file.file in sources},
-        {name: text for name, text in records.items() if name.removesuffix(RECORD_SUFFIX) in names},
+        {document.file: records[document.file] for entry in kept for document in entry.documents
+         if document.file in records},
         sorted(set(entries) - names), policy.name, policy.order,
     )
+
+
+def _provenance(
+    build: Build, there: PublishedBuild | None, present: Collection[str],
+) -> dict[str, bytes]:
+    """Return a build's provenance by its name, if it is new or must be put back."""
+    made = build.entry.provenance
+    known = there.provenance if there else made
+    if known is None or (there is not None and known.file in present):
+        return {}
+    if made is None or build.provenance is None or made.sha256 != known.sha256:
+        raise InputError(f"{known.file} is missing and can't be made again as it was",
+                         where=str(build.folder), remedy="withdraw the build, and build again")
+    return {known.file: build.provenance}
 
 
 def _newest(entries: list[PublishedBuild], keep: int | None) -> list[PublishedBuild]:

@@ -17,6 +17,7 @@ INDEX_SIGNATURE = "index.json.asc"
 CHECKSUM = "CHECKSUM"
 SUM_SUFFIX = ".SHA256SUM"
 RECORD_SUFFIX = ".build.json"
+PROVENANCE_SUFFIX = ".intoto.json"
 KEYS = "keys"
 SCHEMA = 2
 
@@ -81,7 +82,8 @@ class PublishedFile(BaseModel):
 
 
 class RecordFile(BaseModel):
-    """The published build.json of a build: its inputs, and its packages with their checksums."""
+    """A file about a build, such as its build.json: its inputs, and its packages with their sums.
+    """
 
     model_config = _FROZEN
 
@@ -140,6 +142,7 @@ class PublishedBuild(BaseModel):
     unproven: why it was published without proof; None: it was proven.
     proofs: of its artefacts, as they were when it was published or promoted.
     history: what happened to it, oldest first.
+    provenance: the signed in-toto statement, in a tree with a chain of trust.
     """
 
     model_config = _FROZEN
@@ -163,6 +166,7 @@ class PublishedBuild(BaseModel):
     proofs: list[Proof] = []
     history: list[Event] = []
     record: RecordFile
+    provenance: RecordFile | None = None
     files: list[PublishedFile]
 
     @property
@@ -180,6 +184,11 @@ class PublishedBuild(BaseModel):
     def served(self) -> list[PublishedFile]:
         """The artefacts that lie in the folder: none once the build was withdrawn."""
         return [] if self.withdrawn else self.files
+
+    @property
+    def documents(self) -> list[RecordFile]:
+        """The files about it: its record, and its provenance if there is one."""
+        return [self.record, *([self.provenance] if self.provenance else [])]
 
     def reached(self, channel: Channel) -> bool:
         """Say whether a channel may offer it: it has got there, and is not on its way out."""
@@ -219,7 +228,7 @@ def names_of(index: Index) -> set[str]:
     """Return the names of all files in the folder of an index."""
     names = {INDEX, INDEX_SIGNATURE, CHECKSUM}
     for build in index.builds:
-        names.add(build.record.file)
+        names |= {document.file for document in build.documents}
         for file in build.served:
             for name in (file.file, *file.aliases):
                 names |= {name, name + SUM_SUFFIX}

@@ -13,13 +13,14 @@ sees the old state or the new; a publisher that dies leaves the old one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from host.errors import InputError
 from host.progress import Progress
 from publish.chain.refresh import Signers
+from publish.chain.store import Store
 from publish.change import Edit, Publication, PublishedFolder, change
 from publish.current import Current
 from publish.enter import entered
@@ -27,6 +28,7 @@ from publish.gates import Approval
 from publish.merge import Build, Merged, merge, read_build
 from publish.model import Channel
 from publish.policies import Policy
+from publish.provenance import attested
 from publish.sign import Signer
 
 __all__ = ["Options", "Publication", "PublishedFolder", "publish"]
@@ -69,21 +71,31 @@ def publish(
     builds = [read_build(folder, options.formats) for folder in build_folders]
     _refuse_doubles(builds)
     paths = sorted({build.public_path for build in builds})
-    edits = {path: _joining(path, builds, options, signer) for path in paths}
+
+    def attest(build: Build) -> Build:
+        store = Store(root.resolve())
+        if chain is None or not store.exists:
+            return build
+        return attested(build, chain, store.trusted_root().signed.roles["targets"].keyids)
+
+    edits = {path: _joining(path, builds, options, signer, attest) for path in paths}
     return change(root, edits, signer, progress, replace_key=replace_key, now_s=now_s,
                   chain=chain)
 
 
-def _joining(path: str, builds: Sequence[Build], options: Options, signer: Signer) -> Edit:
+def _joining(
+    path: str, builds: Sequence[Build], options: Options, signer: Signer,
+    attest: Callable[[Build], Build],
+) -> Edit:
     members = [build for build in builds if build.public_path == path]
     channel = options.channel or options.policy.publish_into
 
     def edit(current: Current, at: str) -> Merged:
         known = {build.name for build in current.index.builds} if current.index else set()
         ready = [
-            build if build.record.name in known else replace(build, entry=entered(
+            attest(build) if build.record.name in known else attest(replace(build, entry=entered(
                 build.entry.model_copy(update={"unproven": options.unproven}), channel,
-                "published", options.policy, at, signer.fingerprint, options.approvals))
+                "published", options.policy, at, signer.fingerprint, options.approvals)))
             for build in members
         ]
         return merge(current.index, current.present, ready, options.keep, options.policy)

@@ -171,7 +171,8 @@ class _Task:
             try:
                 with self.tree.folder(self.path, names) as folder:
                     used = FolderCheck(self.tree, self.path, folder, attempt, self.progress,
-                                       vouched, self.payload).check(self.own, pinned)
+                                       vouched, self.chain.signers if self.chain else (),
+                                       self.payload).check(self.own, pinned)
                     with self.tree.folder(self.path, names) as again:
                         if again.inode != folder.inode and remaining:
                             continue

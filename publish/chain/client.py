@@ -20,7 +20,7 @@ from tuf.api.exceptions import (
     ExpiredMetadataError,
     RepositoryError,
 )
-from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Key, Metadata, Root, TargetFile, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from host.errors import InputError
@@ -48,7 +48,8 @@ class ChainError(Exception):
 class Chain:
     """What a tree vouches for. roles: the metadata of each folder's role, by name.
 
-    indexes: of each folder, by path. targets: size and SHA-256 of each file, by path.
+    indexes: of each folder, by path. targets: size and SHA-256 of each file, by path. signers: the
+    keys that could sign targets under any of the roots so far: provenance is as old as its build.
     """
 
     root: Root
@@ -57,6 +58,7 @@ class Chain:
     roles: dict[str, Targets]
     indexes: dict[str, Index]
     targets: dict[str, TargetFile] = field(default_factory=dict)
+    signers: list[Key] = field(default_factory=list)
 
 
 class _Fetcher(FetcherInterface):
@@ -144,6 +146,8 @@ def _follow(source: Source, bootstrap: bytes, place: Path) -> Chain:
         top = Metadata[Targets].from_file(str(place / "targets.json")).signed
         roles: dict[str, Targets] = {}
         chain = Chain(root, top, stamp, roles, {})
+        for version in range(1, root.version + 1):
+            chain.signers.extend(_targets_keys(place / f"root_history/{version}.root.json"))
         delegations = top.delegations
         for role in (delegations.roles or {}).values() if delegations else ():
             path = (role.paths or [""])[0].removesuffix("/*")
@@ -161,6 +165,16 @@ def _follow(source: Source, bootstrap: bytes, place: Path) -> Chain:
     except (OSError, ValueError, KeyError) as error:
         raise ChainError(fetcher.last, f"it can't be used: {error}"[:300]) from error
     return chain
+
+
+def _targets_keys(path: Path) -> list[Key]:
+    """Return the keys for targets of a root that the client has seen, none of one that it has not.
+    """
+    try:
+        root = Metadata[Root].from_bytes(read_regular(path, LIMIT_BYTES)).signed
+    except FileNotFoundError:
+        return []
+    return [root.keys[keyid] for keyid in root.roles["targets"].keyids]
 
 
 def _index(source: Source, path: str, role: Targets) -> Index:

@@ -54,8 +54,8 @@ def targets_of(index: Index) -> dict[str, tuple[int, str, dict[str, object]]]:
     """
     found: dict[str, tuple[int, str, dict[str, object]]] = {}
     for build in index.builds:
-        record = build.record
-        found[f"{index.path}/{record.file}"] = (record.size_bytes, record.sha256, {})
+        found |= {f"{index.path}/{document.file}": (document.size_bytes, document.sha256, {})
+                  for document in build.documents}
         for file in build.served if build.leaves is None else []:
             about: dict[str, object] = {"channel": build.channel, "aliases": file.aliases}
             found[f"{index.path}/{file.file}"] = (file.size_bytes, file.sha256, about)
