@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,13 @@ TrustKeysOption = Annotated[
 KeyPassphraseOption = Annotated[
     Path | None, typer.Option("--key-passphrase-file", metavar="FILE",
                               help="A file whose first line opens these keys.")]
+SigningOption = Annotated[
+    Path | None, typer.Option("--signing", metavar="FILE",
+                              help="The key is elsewhere: ask for signatures in this file, or take "
+                              "those that `ccis sign` put into it.")]
+PublicKeyOption = Annotated[
+    Path | None, typer.Option("--public-key", metavar="FILE",
+                              help="The public half of that key.")]
 BuildArgument = Annotated[
     str, typer.Argument(help="The name of a build in the tree, as CentOS-Stream-….x86_64.",
                         show_default=False)]
@@ -54,13 +62,22 @@ BuildArgument = Annotated[
 
 def signer_of(
     key: str | None, home: Path | None, passphrase_file: Path | None, rehearsal: bool,
+    signing: Path | None = None, public_key: Path | None = None,
 ) -> Signer:
     """Return the one signer that the options name; raises InputError for none, or two."""
     from publish.sign import rehearsal_signer, user_signer
 
-    if rehearsal == (key is not None):
+    if signing is not None and key is None and not rehearsal:
+        from publish.remote import remote_signer
+
+        if public_key is None:
+            raise InputError("whose signatures are asked for is not said", where="--signing",
+                             remedy="give --public-key FILE, as gpg --export makes it")
+        return remote_signer(signing, public_key)
+    if rehearsal == (key is not None) or signing is not None:
         raise InputError("a release is signed with exactly one key", where="the command line",
-                         remedy="give --sign-with KEY, or --rehearsal-key to try things out")
+                         remedy="give --sign-with KEY, --signing FILE where the key is elsewhere, "
+                         "or --rehearsal-key to try things out")
     if key is None:
         return rehearsal_signer()
     return user_signer(key, home, passphrase_file)
@@ -100,6 +117,25 @@ def policy_of(option: str | None, index: Index | None, default: str) -> Policy:
                          where="--policy", remedy="give its file: --policy FILE") from error
 
 
+@contextmanager
+def asking(*, to_json: bool) -> Iterator[None]:
+    """Report a request for signatures, where the key is elsewhere, and end the command well."""
+    from publish.remote import WantedError
+
+    try:
+        yield
+    except WantedError as wanted:
+        file, request = wanted.file, wanted.request
+        value = {"signing": file, "documents": len(request.documents),
+                 "fingerprint": request.fingerprint, "at": request.at}
+        output.report(value, lambda: [
+            f"{file}: asks {request.fingerprint} for {len(request.documents)} signatures; nothing "
+            "is changed yet",
+            f"where the key is: ccis sign {file} --sign-with KEY; then run this again",
+        ], to_json=to_json)
+        raise typer.Exit(0) from wanted
+
+
 def move_build(
     name: str, root: Path, signer: Signer, policy_option: str | None,
     make: Callable[[Policy], Move], *, trust_keys: list[Path] | None, to_json: bool,
@@ -111,7 +147,7 @@ def move_build(
 
     path, index, _ = find_build(root, name)
     policy = policy_of(policy_option, index, index.policy)
-    with watching(table=False) as progress:
+    with asking(to_json=to_json), watching(table=False) as progress:
         done = change(root, {path: edit_of(name, make(policy), policy)}, signer, progress,
                       chain=chain_signers(trust_keys))
     after = _entry(root, name)

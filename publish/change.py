@@ -17,10 +17,11 @@ from publish.chain.gather import gather
 from publish.chain.refresh import Prepared, Signers, install, prepare, publish_timestamp
 from publish.chain.store import Store
 from publish.current import Current, forget_unused_keys, read_current
-from publish.fill import STEP, Copied, fill
+from publish.fill import STEP, Copied, fill, texts
 from publish.folder import sweep_leftovers
 from publish.merge import Merged
 from publish.model import KEYS, Index, epoch, moment, names_of, with_aliases
+from publish.remote import RemoteSigner
 from publish.sign import Signer, publish_key
 from publish.workshop import Workshop, check_place, public_folder, workshop
 
@@ -76,6 +77,9 @@ def change(
     HostError when signing or writing fails. Whatever it raises, each folder is as it was, or wholly
     as it shall be.
     """
+    chain_s = now_s  # how long the chain is good counts from today, whenever the key signed
+    if now_s is None and isinstance(signer, RemoteSigner):
+        now_s = signer.at_s
     with workshop(root) as works:
         for path in (KEYS, *edits):
             check_place(works, path)
@@ -84,7 +88,14 @@ def change(
             sweep_leftovers(works.root, path)
             current = read_current(works.root, path, signer, progress, replace_key=replace_key)
             plans.append(_planned(path, current, edit, signer, progress, now_s))
-        prepared = _chained(works, plans, signer, progress, chain, now_s)
+        if isinstance(signer, RemoteSigner):
+            for plan in plans:
+                if plan.changed:
+                    text, listing = texts(plan.index)
+                    signer.detached(text)
+                    signer.clear_sign(listing)
+            signer.ask(time.time() if now_s is None else now_s)
+        prepared = _chained(works, plans, signer, progress, chain, chain_s)
         key = _carry_out(works, plans, signer, progress, prepared)
         if replace_key:
             forget_unused_keys(works.root)

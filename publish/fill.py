@@ -59,18 +59,32 @@ def fill(
     Raises InputError for a file that is not as its build or the index says, OSError.
     """
     work = _Filling(staging, root, index, merged, current, epoch(index.updated), copied)
-    sums = work.payload()
+    work.payload()
+    sums = artefact_sums(index)
     for name in sorted(sums):
         work.checksum_file(name, checksums.render({name: sums[name]}))
+    text, listing = texts(index)
+    work.write(INDEX, text.encode())
+    work.write(INDEX_SIGNATURE, signer.detached(text).encode())
+    work.write(CHECKSUM, signer.clear_sign(listing).encode())
+    work.flush()
+
+
+def artefact_sums(index: Index) -> dict[str, Sum]:
+    """Return the sums of all artefacts, by each of their names."""
+    return {name: Sum(file.size_bytes, file.sha256) for build in index.builds
+            for file in build.served for name in (file.file, *file.aliases)}
+
+
+def texts(index: Index) -> tuple[str, str]:
+    """Return the two texts of a folder that are signed: its index, and what CHECKSUM says."""
+    text = index.dump()
+    sums = artefact_sums(index)
     for build in index.builds:
         for document in build.documents:
             sums[document.file] = Sum(document.size_bytes, document.sha256)
-    text = index.dump()
-    work.write(INDEX, text.encode())
-    work.write(INDEX_SIGNATURE, signer.detached(text).encode())
     sums[INDEX] = Sum.of(text.encode())
-    work.write(CHECKSUM, signer.clear_sign(checksums.render(sums)).encode())
-    work.flush()
+    return text, checksums.render(sums)
 
 
 @dataclass
@@ -86,17 +100,14 @@ class _Filling:
     made: dict[str, str] = field(default_factory=dict)
     """The name of a file that was copied just now, by its SHA-256: an equal one is a link to it."""
 
-    def payload(self) -> dict[str, Sum]:
-        """Make artefacts, their aliases and the builds' records; return the sums of the former."""
+    def payload(self) -> None:
+        """Make artefacts, their aliases and the documents about builds."""
         was = _aliases(self.current.index)
-        sums: dict[str, Sum] = {}
         for build in self.index.builds:
             for file in build.served:
                 self._artefact(file)
-                sums[file.file] = Sum(file.size_bytes, file.sha256)
                 for alias in file.aliases:
                     os.link(self.staging / file.file, self.staging / alias)
-                    sums[alias] = sums[file.file]
                 if any(was.get(alias) != file.file for alias in file.aliases):
                     # The names share one inode and so one time; that of the dated name may move.
                     os.utime(self.staging / file.file, (self.time_s,) * 2)
@@ -105,7 +116,6 @@ class _Filling:
                     self.write(document.file, self.merged.records[document.file])
                 else:
                     self._keep(document.file)
-        return sums
 
     def _artefact(self, file: PublishedFile) -> None:
         if file.file not in self.merged.sources:

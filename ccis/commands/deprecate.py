@@ -12,8 +12,10 @@ from ccis.release import (
     HomeOption,
     PassphraseOption,
     PolicyOption,
+    PublicKeyOption,
     RehearsalOption,
     RootOption,
+    SigningOption,
     SignOption,
     TrustKeysOption,
     move_build,
@@ -36,6 +38,8 @@ def deprecate(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    signing: SigningOption = None,
+    public_key: PublicKeyOption = None,
     trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -46,6 +50,7 @@ def deprecate(
     """
     from publish.moves import deprecation
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
+                       public_key)
     move_build(build, root, signer, policy, lambda _: deprecation(reason, replaced_by),
                trust_keys=trust_keys, to_json=json)

@@ -12,8 +12,10 @@ from ccis.release import (
     HomeOption,
     PassphraseOption,
     PolicyOption,
+    PublicKeyOption,
     RehearsalOption,
     RootOption,
+    SigningOption,
     SignOption,
     TrustKeysOption,
     move_build,
@@ -34,6 +36,8 @@ def pin(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    signing: SigningOption = None,
+    public_key: PublicKeyOption = None,
     trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -44,6 +48,7 @@ def pin(
     """
     from publish.moves import pinning
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
+                       public_key)
     move_build(build, root, signer, policy, lambda _: pinning(not off),
                trust_keys=trust_keys, to_json=json)

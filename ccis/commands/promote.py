@@ -14,8 +14,10 @@ from ccis.release import (
     HomeOption,
     PassphraseOption,
     PolicyOption,
+    PublicKeyOption,
     RehearsalOption,
     RootOption,
+    SigningOption,
     SignOption,
     TrustKeysOption,
     move_build,
@@ -41,6 +43,8 @@ def promote(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    signing: SigningOption = None,
+    public_key: PublicKeyOption = None,
     trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -55,7 +59,8 @@ def promote(
     from publish.approvals import read_approvals
     from publish.moves import promotion
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
+                       public_key)
     approvals = read_approvals(approval or [], approver_keys)
     move_build(build, root, signer, policy, lambda its: promotion(
         to, its, signer.fingerprint, approvals, folder), trust_keys=trust_keys, to_json=json)

@@ -14,10 +14,13 @@ from ccis.release import (
     HomeOption,
     PassphraseOption,
     PolicyOption,
+    PublicKeyOption,
     RehearsalOption,
     RootOption,
+    SigningOption,
     SignOption,
     TrustKeysOption,
+    asking,
     chain_signers,
     policy_of,
     signer_of,
@@ -38,6 +41,8 @@ def prune(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    signing: SigningOption = None,
+    public_key: PublicKeyOption = None,
     trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -54,7 +59,8 @@ def prune(
     from publish.find import indexes
     from publish.retention import decide, pruning
 
-    signer = None if dry_run else signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = None if dry_run else signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key,
+                                            signing, public_key)
     fates, edits = [], dict[str, Edit]()
     for path, index in indexes(root).items():
         its = policy_of(policy, index, index.policy)
@@ -67,7 +73,7 @@ def prune(
                   for fate in decide(index, its.retention, int(time.time()))]
         edits[path] = pruning(its, its.retention)
     if signer is not None and edits:
-        with watching(table=False) as progress:
+        with asking(to_json=json), watching(table=False) as progress:
             change(root, edits, signer, progress, chain=chain_signers(trust_keys))
     output.report(
         {"dry_run": dry_run, "builds": fates},

@@ -15,9 +15,12 @@ from ccis.release import (
     HomeOption,
     PassphraseOption,
     PolicyOption,
+    PublicKeyOption,
     RehearsalOption,
+    SigningOption,
     SignOption,
     TrustKeysOption,
+    asking,
     chain_signers,
     policy_of,
     signer_of,
@@ -53,6 +56,8 @@ def publish(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    signing: SigningOption = None,
+    public_key: PublicKeyOption = None,
     trust_keys: TrustKeysOption = None,
     replace_key: Annotated[
         bool, typer.Option("--replace-key", help="Go on where another key has signed so far.")
@@ -81,12 +86,13 @@ def publish(
     from publish.approvals import read_approvals
     from publish.find import any_index
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
+                       public_key)
     its = policy_of(policy, None if replace_key else any_index(root),
                     "rehearsal" if rehearsal_key else "sig")
     options = tree.Options(its, keep, formats or None, channel, unproven,
                            read_approvals(approval or [], approver_keys))
-    with watching(table=False) as progress:
+    with asking(to_json=json), watching(table=False) as progress:
         done = tree.publish(build, root, signer, progress, options, replace_key=replace_key,
                             chain=chain_signers(trust_keys))
     output.report(done, lambda: _text(done), to_json=json)

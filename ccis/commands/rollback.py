@@ -12,8 +12,10 @@ from ccis.release import (
     HomeOption,
     PassphraseOption,
     PolicyOption,
+    PublicKeyOption,
     RehearsalOption,
     RootOption,
+    SigningOption,
     SignOption,
     TrustKeysOption,
     move_build,
@@ -37,6 +39,8 @@ def rollback(
     gnupg_home: HomeOption = None,
     passphrase_file: PassphraseOption = None,
     rehearsal_key: RehearsalOption = False,
+    signing: SigningOption = None,
+    public_key: PublicKeyOption = None,
     trust_keys: TrustKeysOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -49,6 +53,7 @@ def rollback(
     """
     from publish.moves import rollback as move
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
+                       public_key)
     move_build(build, root, signer, policy, lambda _: move(channel, reason),
                trust_keys=trust_keys, to_json=json)

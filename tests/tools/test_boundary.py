@@ -67,7 +67,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "files that the person who runs ccis names": (
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
         "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
-        "publish/chain/keys.py", "publish/policies.py", "publish/sign.py",
+        "publish/chain/keys.py", "publish/policies.py", "publish/remote.py", "publish/sign.py",
         "publish/source.py", "publish/verify.py", "validate/artefact.py", "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py",
