@@ -40,6 +40,14 @@ def canonical(block: str) -> str | None:
                       ""])
 
 
+def of_key(content: bytes) -> str:
+    """Return a public key, armoured or binary, in our spelling; what is none stays none."""
+    found = canonical(content.decode("ascii", errors="replace"))
+    body = base64.b64encode(content).decode()
+    kind = "PGP PUBLIC KEY BLOCK"
+    return found or canonical(f"-----BEGIN {kind}-----\n\n{body}\n-----END {kind}-----\n") or ""
+
+
 def is_canonical(block: str) -> bool:
     """Say whether a block of armour is spelled as we spell it, its check sum included."""
     return canonical(block) == block

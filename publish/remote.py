@@ -19,9 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from host.errors import InputError
 from host.files import read_regular, write_atomically
+from publish import armour
 from publish.gpg import Gpg
 from publish.model import Fingerprint, Moment, epoch, moment
-from publish.sign import Signer
+from publish.sign import MAX_KEY_BYTES, Signer
 from publish.trust import Keyring, SignatureError, keyring, keyring_of_file
 
 _LIMIT_BYTES = 256 << 20
@@ -131,7 +132,7 @@ def remote_signer(file: Path, public_key: Path) -> RemoteSigner:
             raise InputError("holds several keys", where=str(public_key),
                              remedy="give a file with the one that signs the tree")
         [fingerprint] = trusted.fingerprints
-        key = Signer(trusted.gpg, fingerprint).public_key()
+    key = armour.of_key(read_regular(public_key, MAX_KEY_BYTES))
     request = read_request(file) if file.exists() else None
     if request is not None and request.fingerprint != fingerprint:
         raise InputError("is a request to another key", where=str(file),

@@ -68,7 +68,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
         "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
         "publish/chain/keys.py", "publish/policies.py", "publish/remote.py", "publish/sign.py",
-        "publish/source.py", "publish/verify.py", "validate/artefact.py", "validate/key.py"),
+        "publish/source.py", "publish/tree.py", "publish/verify.py", "validate/artefact.py",
+        "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py",
         "builder/packages/transfer.py", "builder/packages/transfer_worker.py", "publish/gpg.py",
@@ -103,6 +104,7 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("publish/find.py", "root"): "the top of a public tree, which a person names",
     ("publish/fill.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/sign.py", "root"): "the top of a public tree; the way below it has no links",
+    ("publish/tree.py", "root"): "the top of a public tree, which a person names",
     ("publish/source.py", "root"): "the top of a public tree, which a person names",
     ("publish/workshop.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/verify.py", "tree"): "the top of a public tree, which a person names",
