@@ -3,10 +3,13 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 SCRIPTS := tools/setup tools/demo tools/package .ci/run $(wildcard tests/*/*/*.sh)
+FAST := "not integration and not full"
+# Percent of lines and branches; docs/style.md has what was measured.
+FLOOR := 80
 # Tests of one file, which may share an image or a machine, run on one worker.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: help setup demo test test-fast test-full lint bench clean
+.PHONY: help setup demo test test-fast test-full coverage lint bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +27,10 @@ test-full: setup lint ## everything, with the boots that CI has no time for
 	$(PYTEST) -m "full or not full"
 
 test-fast: setup ## the tests that build and boot nothing
-	$(PYTEST) -m "not integration"
+	$(PYTEST) -m $(FAST)
+
+coverage: setup ## which lines and branches the fast tests run, and no less than the floor
+	$(PYTEST) -m $(FAST) --cov --cov-report=term --cov-fail-under=$(FLOOR)
 
 lint: setup ## ruff, mypy --strict (the benchmarks, too), codespell, shellcheck
 	$(BIN)/ruff check .
@@ -40,5 +46,5 @@ bench: setup ## builds, formats and all targets beside their floors, as ratios
 	$(BIN)/python benchmarks/targets.py
 
 clean: ## remove what the demo and the tools made here (not the store, not the venv)
-	rm -rf build public .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf build public .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

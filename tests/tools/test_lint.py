@@ -11,9 +11,9 @@ CHECKOUT = Path(__file__).parents[2]
 HOOKS = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text())["repos"]
 
 
-def linted() -> list[str]:
-    """Return the commands that `make lint` runs."""
-    done = subprocess.run(["make", "--dry-run", "lint"], cwd=CHECKOUT, text=True, check=True,
+def linted(target: str = "lint") -> list[str]:
+    """Return the commands that `make lint` runs, or another target of the Makefile."""
+    done = subprocess.run(["make", "--dry-run", target], cwd=CHECKOUT, text=True, check=True,
                           capture_output=True)
     return done.stdout.splitlines()
 
@@ -37,3 +37,10 @@ def test_every_script_of_ours_is_checked() -> None:
                              cwd=CHECKOUT, text=True, check=True, capture_output=True)
     (line,) = [line for line in linted() if "|| shellcheck" in line]
     assert set(listing.stdout.split()) <= set(line.split())
+
+
+def test_fast_tests_are_not_the_full_ones() -> None:
+    """pytest takes the last -m alone, so that pyproject's own `not full` does not count."""
+    for target in ("test-fast", "coverage"):
+        (line,) = [line for line in linted(target) if "pytest" in line]
+        assert '-m "not integration and not full"' in line
