@@ -83,8 +83,14 @@ class Display:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self, step: str, total: float | None = None, unit: str = "") -> None:
-        """Show that a step begins."""
+        """Show that a step begins; told again, how much there is to do."""
         with self._lock:
+            begun = self.steps.get(step)
+            if begun is not None and begun.ended_s is None:
+                begun.total, begun.unit = total, unit
+                if self.bars is not None and begun.task is not None:
+                    self.bars.update(begun.task, total=total)
+                return
             known = Line(step, unit, total, time.monotonic(), said_s=time.monotonic())
             self.steps[step] = known
             if self.bars is None:

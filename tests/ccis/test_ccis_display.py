@@ -79,6 +79,18 @@ def test_a_terminal_gets_bars_and_keeps_the_lines_that_matter() -> None:
     assert "1 of 2 steps from the store" in text
 
 
+def test_a_step_that_tells_later_how_much_there_is_begins_once() -> None:
+    stream = io.StringIO()
+    display = Display(stream)
+    display.start("packages")
+    display.start("packages", 300, "packages")
+    assert stream.getvalue().count("packages …") == 1
+    assert display.steps["packages"].extent == "0/300 packages"
+    display.finish("packages")
+    display.start("packages")
+    assert stream.getvalue().count("packages …") == 2
+
+
 def test_steps_of_several_threads_do_not_mix() -> None:
     stream = io.StringIO()
     display = Display(stream)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builder.entries import read_entry
+from builder.entries import flaw_of, read_entry
 from builder.store import Store, open_store
 from host.beneath.remove import remove_tree
 from host.locks import locked
@@ -272,7 +272,10 @@ def test_no_damage_ends_a_run(
     for digest in ("one", "two", "three"):
         path, _ = make(again, digest)
         again.settle()
-        assert read_entry(path) is not None
+        assert read_entry(path) is not None and flaw_of(path, whole=True) is None
+        assert (path / "data/files/qcow2").read_text() == "the disk"
+        program = path / "data/layer/usr/bin/su"
+        assert (program.read_text(), program.stat().st_mode) == ("#!/bin/sh\n", 0o104755)
     again.release()
     again.limit_bytes = 0
     again.sweep()
