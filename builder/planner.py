@@ -74,9 +74,14 @@ class Plan(Facts):
 
     @property
     def wanted(self) -> list[Action]:
-        """What a build must come to: the artefacts, what they start from, and the checks."""
-        names = (self.base.name, *self.request.wanted_formats, "drivers")
-        return [self.steps[name] for name in names if name in self.steps]
+        """What a build must come to: the artefacts, what they start from, and the steps that only
+        look, from which nothing starts."""
+        started_from = {each.name for action in self.steps.values() for each in action.after}
+        looks = (name for name, action in self.steps.items()
+                 if name in registry.steps_of_an_image() and action.after
+                 and name not in started_from)
+        names = dict.fromkeys((self.base.name, *self.request.wanted_formats, *looks))
+        return [self.steps[name] for name in names]
 
 
 def make(request: Request, store: Store) -> Plan:

@@ -32,4 +32,4 @@ def volume_files(layout: Layout) -> list[File]:
     """Return what else names the disk: the files of its kinds of volumes, such as crypttab."""
     return [file for name, kind in all_kinds().items()
             if (items := [item for item in layout.stack if item.kind == name])
-            for file in kind.files(items)]
+            for file in kind.files(items, layout)]

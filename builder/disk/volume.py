@@ -16,7 +16,7 @@ from builder.disk.requests import Request
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem
+    from builder.disk.model import FileSystem, Layout
     from builder.disk.stacking import Stacking
 
 
@@ -150,9 +150,8 @@ class Kind(Protocol):
     def kernel_arguments(self, item: Any, device: str) -> list[str]:
         """Return what dracut must be told to open one of its devices (dracut.cmdline(7))."""
 
-    def files(self, items: Sequence[Any]) -> list[File]:
-        """Return the files of the installed system that name all items of a layout, of one or more.
-        """
+    def files(self, items: Sequence[Any], layout: Layout) -> list[File]:
+        """Return the files of the installed system that name its items in a layout, one or more."""
 
     def grub_drive(self, item: Any, device: str) -> str | None:
         """Return GRUB's name of one of its devices, without brackets; None: that of what is below.

@@ -11,7 +11,7 @@ from host.errors import InputError
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem
+    from builder.disk.model import FileSystem, Layout
     from builder.disk.stacking import Stacking
 
 name, rank = "btrfs", 4
@@ -137,7 +137,7 @@ def kernel_arguments(item: BtrfsVolume, device: str) -> list[str]:
     return []
 
 
-def files(items: Sequence[BtrfsVolume]) -> list[File]:
+def files(items: Sequence[BtrfsVolume], layout: Layout) -> list[File]:
     """Return none: fstab has it all."""
     return []
 

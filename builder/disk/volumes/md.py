@@ -13,7 +13,7 @@ from host.errors import InputError
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem
+    from builder.disk.model import FileSystem, Layout
     from builder.disk.stacking import Stacking
 
 name, rank = "md", 2
@@ -145,7 +145,7 @@ def kernel_arguments(item: Array, device: str) -> list[str]:
     return [f"rd.md.uuid={item.uuid}"]
 
 
-def files(items: Sequence[Array]) -> list[File]:
+def files(items: Sequence[Array], layout: Layout) -> list[File]:
     """Return /etc/mdadm.conf (mdadm.conf(5)), as Anaconda writes it."""
     lines = ["# mdadm.conf written out by ccis", "MAILADDR root", "AUTO +imsm +1.x -all"]
     lines += [

@@ -16,6 +16,7 @@ from builder.graph import Action, graph, make_now
 from builder.kickstart.model import Script
 from builder.kickstart.read import read
 from builder.packages.scriptlets import check
+from builder.planner import Plan
 from builder.sandbox.sandbox import Sandbox
 from builder.scripting.disk import changed_layout
 from builder.steps import notes, packages, pre, registry
@@ -128,6 +129,17 @@ def test_a_conversion_of_a_file_needs_that_file_alone(tmp_path: Path) -> None:
     assert [each.name for each in actions["qcow2"].needs] == ["disk"]
     assert [each.name for each in actions["ova"].needs] == ["vmdk"]
     assert "packages" in [each.name for each in actions["tar-xz"].needs]
+
+
+@pytest.mark.parametrize(("image", "wanted"), [
+    ("azure", ["disk", "vhd", "drivers"]), ("wsl", ["seal", "wsl"])])
+def test_a_build_is_not_done_before_the_steps_that_only_look(
+    image: str, wanted: list[str],
+) -> None:
+    facts = facts_of(image)
+    steps = graph(facts, facts.request.wanted_formats, bytes(32))
+    plan = Plan(**vars(facts), label="x", engine_reason="", steps=steps)
+    assert [action.name for action in plan.wanted] == wanted
 
 
 class Failing:

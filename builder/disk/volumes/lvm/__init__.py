@@ -11,7 +11,7 @@ from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest, V
 from builder.disk.volumes.lvm.planning import carriers, plan_groups
 
 if TYPE_CHECKING:
-    from builder.disk.model import FileSystem
+    from builder.disk.model import FileSystem, Layout
     from builder.disk.stacking import Stacking
 
 __all__ = ["carriers", "make", "stop"]
@@ -54,7 +54,7 @@ def kernel_arguments(item: VolumeGroup, device: str) -> list[str]:
             if device == item.device_of(volume.name)]
 
 
-def files(items: Sequence[VolumeGroup]) -> list[File]:
+def files(items: Sequence[VolumeGroup], layout: Layout) -> list[File]:
     """Return none: LVM finds its groups."""
     return []
 
