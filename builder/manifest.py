@@ -10,7 +10,6 @@ file system's; where a store was copied they all differ, and then the content de
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -24,19 +23,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from builder.pieces import PIECE_BYTES, digest_of, piece_at, pieces
 from builder.steps.contract import FILES, IMAGE, SUMS
 from host.beneath.root import Root
 from host.beneath.walk import Found
 from host.errors import CcisError
 
 MANIFEST, STAMPS = "manifest.json", "stamps"
-PIECE_BYTES = 1 << 20
 SAMPLE_BYTES = 8 << 20
 """How much of a result's content is read each time that it is used."""
 
 _SAMPLE_FILES = 64
 _LIMIT_BYTES = 1 << 30
-_HOLE = bytes(PIECE_BYTES)
 # An upper file of overlayfs with this one has its content in a layer below.
 _METADATA_ONLY = "trusted.overlay.metacopy"
 
@@ -192,75 +190,34 @@ def _is_same(
         return bool(sums.get(found.path) == row[1][2])
     digest = hashlib.sha256()
     with _opened(found) as descriptor:
-        for _, piece in _pieces(descriptor, found.status.st_size, reading.buffer):
+        for _, piece in pieces(descriptor, found.status.st_size, reading.buffer):
             digest.update(piece)
     return bool(digest.hexdigest() == row[1][2])
 
 
 def _digests_of(found: Found, reading: _Pass) -> list[str]:
     with _opened(found) as descriptor:
-        return [_digest(piece) for _, piece in
-                _pieces(descriptor, found.status.st_size, reading.buffer)]
-
-
-def _digest(piece: memoryview) -> str:
-    """Return a piece's digest; nothing for one of zeros, whether it is a hole or not."""
-    if piece.obj is _HOLE or not (piece[0] or bytes(piece).strip(b"\0")):
-        return ""
-    return hashlib.sha256(piece).hexdigest()
+        return [digest_of(piece) for _, piece in
+                pieces(descriptor, found.status.st_size, reading.buffer)]
 
 
 def _sampled(data: Path, rows: list[Row], reading: _Pass) -> str | None:
     """Read some pieces, other ones each time; return the path of one that is not as it was."""
-    pieces = [(row[0][0], row[0][6], number, digest) for row in rows
+    found = [(row[0][0], row[0][6], number, digest) for row in rows
               if isinstance(row[1][2], list) for number, digest in enumerate(row[1][2])]
     left_bytes, root = SAMPLE_BYTES, Root(data)
     for path, size_bytes, number, digest in random.sample(
-            pieces, min(_SAMPLE_FILES, len(pieces))):
+            found, min(_SAMPLE_FILES, len(found))):
         start = number * PIECE_BYTES
         length = min(PIECE_BYTES, size_bytes - start)
         if length > left_bytes:
             continue
         left_bytes -= length
         with root.open(path) as stream:
-            piece = _piece(stream.fileno(), start, length, reading.buffer)
-        if _digest(piece) != digest:
+            piece = piece_at(stream.fileno(), start, length, reading.buffer)
+        if digest_of(piece) != digest:
             return str(path)
     return None
-
-
-def _pieces(
-    descriptor: int, size_bytes: int, buffer: memoryview,
-) -> Iterator[tuple[int, memoryview]]:
-    """Yield (offset, content) of a file's pieces; one is valid until the next."""
-    data = -1
-    for start in range(0, size_bytes, PIECE_BYTES):
-        length = min(PIECE_BYTES, size_bytes - start)
-        if length == PIECE_BYTES and data < start:  # a large file may have holes
-            data = _next_data(descriptor, start, size_bytes)
-        if length == PIECE_BYTES and data >= start + length:
-            yield start, memoryview(_HOLE)[:length]
-        else:
-            yield start, _piece(descriptor, start, length, buffer)
-
-
-def _piece(descriptor: int, start: int, length: int, buffer: memoryview) -> memoryview:
-    done = 0
-    while done < length:
-        got = os.preadv(descriptor, [buffer[done:length]], start + done)
-        if got == 0:
-            raise OSError(errno.EIO, "a file is shorter than it says")
-        done += got
-    return buffer[:length]
-
-
-def _next_data(descriptor: int, start: int, size_bytes: int) -> int:
-    try:
-        return os.lseek(descriptor, start, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return size_bytes
 
 
 @contextmanager

@@ -18,14 +18,12 @@ makes way; so does a result that is no longer as it was put.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from builder.behind import Behind
 from builder.entries import (
@@ -40,8 +38,8 @@ from builder.entries import (
 )
 from builder.eviction import discard, evict, remove_result
 from builder.store_folder import settle
-from host.beneath.root import Root
-from host.errors import CcisError, HostError, InputError, from_os_error
+from builder.uses import last_use_by, note_use, short_name
+from host.errors import HostError, InputError, from_os_error
 from host.folders import content, is_real_folder, own_folder, real_folder
 from host.locks import try_lock, wait_lock
 from host.places import store_folder
@@ -52,8 +50,6 @@ __all__ = ["DEFAULT_LIMIT", "Entry", "Store", "open_store"]
 
 log = logging.getLogger("ccis.store")
 
-_USES = "uses"
-_NAME_BYTES_MAX = 200
 DEFAULT_LIMIT = "40 GiB"
 
 
@@ -195,24 +191,15 @@ class Store:
     def note_use(self, step: str, digest: str, label: str) -> None:
         """Note that a result is part of what `label` is, too, whoever it was made for."""
         path = self._object(step, digest)
-        if not is_real_folder(path.parent) or not is_real_folder(path):
-            return
-        root = Root(path)
-        with suppress(OSError, CcisError):  # evicted, say: then there is nothing to note
-            if not root.is_folder(f"/{_USES}", follow=False):
-                root.remove(f"/{_USES}")
-                root.make_folder(f"/{_USES}")
-            root.write(f"/{_USES}/{_use(label)}", b"")
+        if is_real_folder(path.parent) and is_real_folder(path):
+            note_use(path, label)
 
     def newest(self, step: str, label: str) -> Entry | None:
         """Return the entry that `label` used last, to compare inputs with."""
         best: tuple[float, Entry] | None = None
         for path in self.paths(step):
-            try:
-                stamp = (path / _USES / _use(label)).lstat().st_mtime
-            except OSError:
-                continue
-            if (best is None or stamp > best[0]) and (
+            stamp = last_use_by(path, label)
+            if stamp is not None and (best is None or stamp > best[0]) and (
                     entry := read_entry(path, is_complete=False)):
                 best = (stamp, entry)
         return best[1] if best else None
@@ -291,7 +278,7 @@ class Store:
 
     def lock(self, step: str, digest: str, purpose: str) -> Path:
         """Return the lock file of a result. purpose: "reading" or "making"."""
-        return self._folder("locks") / f"{_short(f'{step}-{digest}')}.{purpose}"
+        return self._folder("locks") / f"{short_name(f'{step}-{digest}')}.{purpose}"
 
     def _folder(self, name: str) -> Path:
         path = self.root / name
@@ -320,17 +307,3 @@ def open_store() -> Store:
     except OSError as error:
         raise from_os_error(error, f"opening the store {root}") from error
     return store
-
-
-def _use(label: str) -> str:
-    """Return the name of the file that says that a label uses a result."""
-    return _short(quote(label, safe=" "))
-
-
-def _short(name: str) -> str:
-    """Return a name that a file can have: a long one ends in its digest."""
-    raw = os.fsencode(name)
-    if len(raw) <= _NAME_BYTES_MAX:
-        return name
-    digest = hashlib.sha256(raw).hexdigest()
-    return f"{raw[:_NAME_BYTES_MAX - len(digest)].decode(errors='replace')[:100]}{digest}"

@@ -59,7 +59,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/packages/installed.py", "builder/tree/labels.py",
         "builder/scripting/scripts.py", "builder/scripting/shims.py",
         "builder/packages/signatures.py", "builder/store.py", "builder/store_folder.py",
-        "builder/store_key.py"),
+        "builder/store_key.py", "builder/uses.py"),
     "our own source and data files": (
         "builder/identity.py", "builder/kickstart/reference.py", "builder/steps/programs.py",
         "rehearsal/cache.py",
