@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from builder.artefact import About
@@ -33,6 +34,8 @@ from host.errors import HostError, InputError
 from host.progress import Progress
 from images import catalogue
 from specs.model import load as load_spec
+
+log = logging.getLogger("ccis.planner")
 
 _NOMINAL_DISK_BYTES = 10 << 30
 """What scripts and storage lines of an image without a disk may take for its size."""
@@ -84,9 +87,10 @@ class Plan(Facts):
         return [self.steps[name] for name in names]
 
 
-def make(request: Request, store: Store) -> Plan:
+def make(request: Request, store: Store, say: Callable[[str], None] = log.warning) -> Plan:
     """Read and check everything that a build depends on, and name its steps.
 
+    say: is told of mirrors that are asked again.
     The kickstart is read twice, as Anaconda does: for its %pre scripts, which run at once (or
     were run before: the store has what they left), and then in full.
     Raises InputError for whatever is wrong in kickstart, YAML or options, RemoteError when the
@@ -108,7 +112,7 @@ def make(request: Request, store: Store) -> Plan:
     commands.check(kickstart)
     origin = origins(kickstart, release, arch, variables)
     key = trusted_key(release, variables, store.root / "keys")
-    selection = Selection(kickstart, release, arch, snapshots(origin.sources), key,
+    selection = Selection(kickstart, release, arch, snapshots(origin.sources, say=say), key,
                       files=origin.files)
     layout = layout_of(kickstart, request.image.disk_size_bytes or _NOMINAL_DISK_BYTES, release,
                        seed=seed(selection), existing=before.table if before else None, arch=arch,

@@ -7,7 +7,8 @@ Layout below its root, which nobody else may enter:
     locks/<step>-<digest>.lock      held shared by who reads an entry, alone by who makes it
     staging/<random>/               a result in the making, with a lock file beside it
     packages/                       RPM files fetched from mirrors, by checksum
-    metadata/                       the repositories' metadata, as dnf keeps it
+    metadata/                       the repositories' metadata, as dnf keeps it; in near/ what was
+                                    brought here of repositories on other hosts
 
 A result is moved into objects/ in one step when it is complete, so a killed build leaves only a
 staging folder, whose lock the kernel has dropped and which the next build removes. What it is made

@@ -23,7 +23,7 @@ _LENGTH = re.compile(r"Content-Length: (\d+), .*length: (\d+)")
 _MISSING = re.compile(r"with (\d+) (?:out of \d+ )?bytes (?:remaining|missing)")
 _SLOW = re.compile(r"Less than (\d+) bytes/sec transferred the last (\d+) seconds")
 
-_PARTIAL, _TIMEOUT, _ABORTED = 18, 28, 42
+_PARTIAL, _WRITING, _TIMEOUT, _ABORTED = 18, 23, 28, 42
 _NAMES = {5: "the proxy's name is not known", 6: "the host's name is not known"}
 _FINAL = (1, 3, 9, 35, 51, 53, 54, 58, 59, 60, 66, 67, 77, 78, 80, 82, 83, 90, 91, 94, 98)
 """No such protocol, no URL, no leave, what is wrong with TLS, a certificate or a login."""
@@ -33,12 +33,16 @@ _LATER = "run again later, or name another mirror"
 
 @dataclass(frozen=True)
 class Cause:
-    """Why one URL gave nothing. text: what the other side did, without a final stop."""
+    """Why one URL gave nothing. text: what the other side did, without a final stop.
+
+    is_ours: it is this host that failed.
+    """
 
     url: str
     text: str
     kind: Kind
     remedy: str
+    is_ours: bool = False
 
     def __str__(self) -> str:
         return f"{shown(self.url)} {self.text}"
@@ -61,6 +65,8 @@ def cause_of(url: str, said: str, proxy: str | None, patience: Patience) -> Caus
                      f"the mirror is being changed, or lies: {_LATER}")
     if curl := _CURL.search(said):
         number, more = int(curl[1]), curl["more"] or curl["what"]
+        if number == _WRITING:
+            return disk_full(url)
         text, kind, remedy = _of_curl(number, more, patience)
         if through and kind != "final":
             remedy = "check the proxy: http_proxy and its kin, or --proxy of the kickstart's line"
@@ -71,6 +77,12 @@ def cause_of(url: str, said: str, proxy: str | None, patience: Patience) -> Caus
 def too_large(url: str, limit_bytes: int) -> Cause:
     """Return the cause of a file that went over its limit."""
     return Cause(url, f"is larger than {limit_bytes >> 20} MiB", "final", "is it the right URL?")
+
+
+def disk_full(url: str) -> Cause:
+    """Return the cause of a file that this host has no room for."""
+    return Cause(url, "can't be kept here: the disk is full", "final",
+                 "free some space, or point CCIS_STORE at a larger disk", is_ours=True)
 
 
 def _of_status(url: str, status: int, through: str) -> Cause:

@@ -89,8 +89,11 @@ def bring_metadata(selection: Selection, store: Store, progress: Progress | None
                          snapshot.where or snapshot.urls[0])
             real_folder(home)
             _clear(home)
-            with suppress(FileExistsError):  # another build was faster
+            try:
                 staging.rename(folder)
+            except OSError:
+                if not is_real_folder(folder):  # another build was not faster
+                    raise
 
 
 def forget_metadata(selection: Selection, store: Store) -> None:

@@ -97,8 +97,9 @@ def raise_failed(answer: Mapping[str, Any], failing: str, where: str) -> None:
                           why=f"its index leads elsewhere: {answer['lies'][0]}")
     if failed:
         count = f"{len(failed)} of {answer['total']} files; " if answer["total"] > 1 else ""
-        raise RemoteError(failing, where=where, why=count + shortened(causes),
-                          remedy="; ".join(dict.fromkeys(one.remedy for one in causes)))
+        error = HostError if any(one.is_ours for one in causes) else RemoteError
+        raise error(failing, where=where, why=count + shortened(causes),
+                    remedy="; ".join(dict.fromkeys(one.remedy for one in causes)))
 
 
 def shortened(causes: Sequence[Cause]) -> str:

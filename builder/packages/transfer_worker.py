@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,12 +25,13 @@ from typing import Any
 
 import librepo
 
-from builder.packages.causes import Cause, cause_of, too_large
+from builder.packages.causes import Cause, cause_of, disk_full, too_large
 from host.patience import Patience
 from host.urls import is_inside, split_user
 
 _PARALLEL = 6
 _LIST_BYTES_MAX = 4 << 20
+_FREE_BYTES = 64 << 10
 _METADATA_BYTES_MAX = 1 << 30  # of a file whose size the index does not tell
 METADATA = ("primary", "filelists", "group", "group_gz", "group_xz", "group_zst", "modules",
             "updateinfo")
@@ -166,8 +168,13 @@ def _target(
         nonlocal begun_s
         begun_s = 0.0  # the next mirror has its own time
         bare = split_user(url)[0]
-        target.causes.append(too_large(bare, limit_bytes) if is_large else cause_of(
-            bare, said, target.connection["proxy"], patience))
+        if is_large:
+            cause = too_large(bare, limit_bytes)
+        elif shutil.disk_usage(Path(target.to).parent).free < max(target.size_bytes, _FREE_BYTES):
+            cause = disk_full(bare)  # librepo sees another checksum of what was not written
+        else:
+            cause = cause_of(bare, said, target.connection["proxy"], patience)
+        target.causes.append(cause)
 
     key = json.dumps([urls, bool(target.path), target.connection], sort_keys=True)
     if key not in handles:

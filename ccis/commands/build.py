@@ -80,7 +80,7 @@ def build(
             plans = []
             for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
                                    targets, include_paths, allow_secrets=allow_secrets):
-                plan_made = planner.make(wish, store)
+                plan_made = planner.make(wish, store, progress.say)
                 disk = f"disk by {plan_made.engine.name}" if plan_made.engine else "no disk"
                 whom = f" ({', '.join(each.name for each in wish.targets)})" if targets else ""
                 progress.say(f"{plan_made.label}{whom}: {len(plan_made.choices)} packages; {disk} "

@@ -58,7 +58,7 @@ def plan(
         store = open_store()
         for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
                                targets, include_paths, allow_secrets=allow_secrets):
-            made = planner.make(wish, store)
+            made = planner.make(wish, store, progress.say)
             plans.append({
                 "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,
                 "digest": made.digest, "engine": made.engine.name if made.engine else None,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -12,10 +16,10 @@ import pytest
 
 from builder.packages.connection import DIRECT
 from builder.packages.repositories import Source, snapshots
-from builder.packages.transfer import Wanted, fetch, fetch_all
+from builder.packages.transfer import Wanted, fetch, fetch_all, raise_failed
 from builder.packages.transfer_worker import Target
 from builder.packages.transfer_worker import fetch as work
-from host.errors import InputError, RemoteError
+from host.errors import HostError, InputError, RemoteError
 from host.patience import Patience
 from tests.stumbling import Stumbling, stumbling
 
@@ -108,6 +112,33 @@ def test_what_is_too_large_is_left(server: Stumbling, tmp_path: Path) -> None:
     work([wanted], QUICK)
     assert not wanted.is_there and server.asked["large"] == 1
     assert wanted.causes[-1].text == "is larger than 0 MiB"
+
+
+WORK = """
+import json, sys
+from pathlib import Path
+from builder.packages.transfer_worker import Target, asdict, fetch
+from host.patience import Patience
+wanted = Target(**json.loads(sys.argv[1]))
+Path(wanted.to).with_name("filler").write_bytes(bytes(4096))
+fetch([wanted], Patience())
+print(json.dumps([asdict(cause) for cause in wanted.causes]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_full_disk_is_no_bad_mirror(server: Stumbling, tmp_path: Path) -> None:
+    """To librepo it is another checksum: what it could not write is not there."""
+    wanted = {**asdict(target(server, "ok", tmp_path)), "causes": []}
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c",
+         'mount -t tmpfs -o size=4k none "$3" && exec "$0" -c "$1" "$2"',
+         sys.executable, WORK, json.dumps(wanted), str(tmp_path)],
+        check=True, capture_output=True, text=True, timeout=60)
+    causes = json.loads(done.stdout)
+    assert server.asked["ok"] == 1 and [cause["is_ours"] for cause in causes] == [True], causes
+    with pytest.raises(HostError, match=r"can't be kept here.* CCIS_STORE"):
+        raise_failed({"failed": {"p": causes}, "lies": [], "total": 1}, "it can't be had", "x:1")
 
 
 def test_the_proxy_that_fails_is_named(server: Stumbling, tmp_path: Path) -> None:
