@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -12,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 STALL_S = 30.0
 
 
 @dataclass
 class Stumbling:
-    """What is served, how often each path was asked for, and with which words of a login.
+    """What is served, and what it was asked for: how often, by which paths, with which login.
 
     Paths are /HOW/FILE. HOW: ok, behind (another content), longer, STATUS, reset, truncated,
     stalled, silent, trickle, away (to /ok/ of the host's other name) or large; with -once behind
@@ -30,6 +32,7 @@ class Stumbling:
     every: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     heard: list[tuple[str, str | None]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     answers: int = 0
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -38,8 +41,13 @@ class Stumbling:
 
 
 @contextmanager
-def stumbling(folder: Path, every: int = 0) -> Iterator[Stumbling]:
-    """Serve a folder. every: of so many answers one is 503, whatever the path."""
+def stumbling(
+    folder: Path, every: int = 0, certificate: Path | None = None,
+) -> Iterator[Stumbling]:
+    """Serve a folder. every: of so many answers one is 503, whatever the path.
+
+    certificate: a file with one and its key, for https.
+    """
     state = Stumbling(folder, every=every)
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -52,13 +60,14 @@ def stumbling(folder: Path, every: int = 0) -> Iterator[Stumbling]:
             how, _, name = self.path.lstrip("/").partition("/")
             state.asked[how] += 1
             state.answers += 1
+            state.paths.append(self.path)
             state.heard.append((how, self.headers.get("Authorization")))
             if every and state.answers % every == 0:
                 return self.answer(503)
             word, _, once = how.partition("-")
             if once and state.asked[how] > 1:
                 word = "ok"
-            path = folder / name
+            path = folder / unquote(name)
             if word.isdigit():
                 return self.answer(int(word))
             if word == "away":
@@ -115,7 +124,11 @@ def stumbling(folder: Path, every: int = 0) -> Iterator[Stumbling]:
             """Say nothing of those who hang up: they are meant to."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        state.url = f"http://127.0.0.1:{server.server_port}/"
+        state.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}/"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield state

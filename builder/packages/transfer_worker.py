@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import librepo
 
@@ -58,6 +59,10 @@ class Target:
     limit_bytes: int = 0
     causes: list[Cause] = field(default_factory=list)
     is_there: bool = False
+
+    def __post_init__(self) -> None:
+        # As dnf does it: to some stores a + is a blank.
+        self.path = quote(self.path, safe="/")
 
     def waiting(self, tried: int, patience: Patience) -> list[str]:
         """Return the URLs that are worth another try after so many, the least tried first."""

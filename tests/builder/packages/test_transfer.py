@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.packages.connection import DIRECT
+from builder.packages.connection import DIRECT, Connection
 from builder.packages.repositories import Source, snapshots
 from builder.packages.transfer import Wanted, fetch, fetch_all, raise_failed
 from builder.packages.transfer_worker import Target
@@ -95,6 +95,15 @@ def test_what_does_not_pass_ends_within_bounds_and_says_why(
     assert wanted.causes[-1].url.endswith("/p.rpm") and wanted.causes[-1].remedy
     assert sum(server.asked.values()) == asked
     assert time.monotonic() - begun_s < 20  # a stall alone is 30 s
+
+
+def test_names_are_spelled_as_dnf_spells_them(server: Stumbling, tmp_path: Path) -> None:
+    (server.folder / "p+1~2^3.rpm").write_bytes(CONTENT)
+    wanted = target(server, "503-once", tmp_path)
+    wanted = replace(wanted, path="p+1~2^3.rpm")
+    work([wanted], QUICK)
+    assert wanted.is_there
+    assert server.paths == ["/503-once/p%2B1~2%5E3.rpm"] * 2 and len(wanted.causes) == 1
 
 
 def test_a_trickle_has_an_end(server: Stumbling, tmp_path: Path) -> None:
@@ -226,10 +235,31 @@ def test_a_list_that_is_no_list_is_named(server: Stumbling) -> None:
             snapshots([Source("x", (), mirrors=(kind, url), where="test.ks:1")], QUICK)
 
 
+def test_a_certificate_is_looked_at(tmp_path: Path) -> None:
+    """Through the sandbox, where the file of the authority must be seen."""
+    certificate = tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(certificate), "-out",
+         str(tmp_path / "public.pem")], check=True, capture_output=True)
+    with certificate.open("a") as file:
+        file.write((tmp_path / "public.pem").read_text())
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served/p.rpm").write_bytes(CONTENT)
+    with stumbling(tmp_path / "served", certificate=certificate) as server:
+        url = f"{server.mirror('ok')}p.rpm"
+        with pytest.raises(RemoteError, match=r"can't be read: .*certificate") as caught:
+            fetch(url, patience=QUICK)
+        assert "its certificates" in str(caught.value.remedy) and not server.asked
+        for connection in (Connection(ca=str(tmp_path / "public.pem")),
+                           Connection(verify_tls=False)):
+            assert fetch(url, connection, QUICK) == CONTENT
+
+
 def test_a_single_file_comes_by_the_same_rules(server: Stumbling, tmp_path: Path) -> None:
     assert fetch(f"{server.mirror('503-once')}p.rpm", patience=QUICK) == CONTENT
     with pytest.raises(RemoteError, match="answered 404 Not Found"):
         fetch(f"{server.mirror('404')}p.rpm", patience=QUICK)
     (tmp_path / "ca").write_text("no certificate")
     with pytest.raises(InputError, match="no certificate or key"):
-        fetch("https://127.0.0.1:9/", DIRECT.__class__(ca=str(tmp_path / "ca")), QUICK)
+        fetch("https://127.0.0.1:9/", Connection(ca=str(tmp_path / "ca")), QUICK)
