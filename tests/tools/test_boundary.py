@@ -72,7 +72,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py",
-        "builder/packages/transfer.py", "builder/packages/transfer_worker.py", "publish/gpg.py",
+        "builder/packages/indexes.py", "builder/packages/targets.py",
+        "builder/packages/transfer.py", "publish/gpg.py",
         "publish/trust.py", "validate/boot/console.py", "validate/boot/qemu.py",
         "validate/boot/run.py", "validate/boot/seed.py", "validate/boot/ssh.py",
         "validate/compare/builds.py", "validate/compare/diffoscope.py",

@@ -16,9 +16,9 @@ import pytest
 
 from builder.packages.connection import DIRECT, Connection
 from builder.packages.repositories import Source, snapshots
+from builder.packages.targets import Target
+from builder.packages.targets import fetch as work
 from builder.packages.transfer import Wanted, fetch, fetch_all, raise_failed
-from builder.packages.transfer_worker import Target
-from builder.packages.transfer_worker import fetch as work
 from host.errors import HostError, InputError, RemoteError
 from host.patience import Patience
 from tests.stumbling import Stumbling, stumbling
@@ -126,7 +126,8 @@ def test_what_is_too_large_is_left(server: Stumbling, tmp_path: Path) -> None:
 WORK = """
 import json, sys
 from pathlib import Path
-from builder.packages.transfer_worker import Target, asdict, fetch
+from dataclasses import asdict
+from builder.packages.targets import Target, fetch
 from host.patience import Patience
 wanted = Target(**json.loads(sys.argv[1]))
 Path(wanted.to).with_name("filler").write_bytes(bytes(4096))
