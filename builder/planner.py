@@ -33,7 +33,7 @@ from builder.store_key import store_key
 from host.errors import HostError, InputError
 from host.progress import Progress
 from images import catalogue
-from specs.model import load as load_spec
+from images.specs import spec_of
 
 log = logging.getLogger("ccis.planner")
 
@@ -129,7 +129,9 @@ def make(request: Request, store: Store, say: Callable[[str], None] = log.warnin
     facts = Facts(
         request=request, kickstart=kickstart, selection=selection, choices=choices, epoch=epoch,
         layout=layout, engine=engine, about=_about(request, kickstart, epoch),
-        rules=load_spec(image.spec).sealed(arch=arch, image_format="raw", shape=image.shape),
+        rules=spec_of(image, rehearsal=release.rehearsal).sealed(
+            arch=arch, image_format="raw", shape=image.shape, version=release.version,
+            rehearsal=release.rehearsal),
         pre=of_pre,
         more=more, extra=resolve_on_top(more, choices, store) if more else [],
     )

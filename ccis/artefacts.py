@@ -43,13 +43,12 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
     Raises InputError when the folder is of no build or has no such artefact.
     """
     from images import record as records
-    from specs.model import load
 
     folder = target if target.is_dir() else target.parent
     record = None
     if target.is_dir() or (folder / records.FILE_NAME).is_file():
         record = records.read(folder)
-    spec = load(spec_name or (record.spec if record else "baseline"))
+    spec = _spec(spec_name, record)
     if target.is_dir():
         assert record is not None, "records.read raises when there is none"
         made = {artefact.format: artefact.file for artefact in record.artefacts}
@@ -63,6 +62,22 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
         raise InputError("there is no such file or folder", where=str(target))
     known = record is not None and any(a.file == target.name for a in record.artefacts)
     return Subject(target, record if known else None, spec)
+
+
+def _spec(name: str | None, record: BuildRecord | None) -> Spec:
+    """Return the spec that was asked for, or that of the image; several names: all of them.
+
+    An image whose build.json names one that is not in this catalogue has that spec alone.
+    """
+    from images import catalogue
+    from images.specs import adapted, spec_of
+    from specs.model import joined, load
+
+    rehearsal = record is not None and record.is_rehearsal
+    if name is None and record and record.image in catalogue.image_names():
+        return spec_of(catalogue.image(record.image), rehearsal=rehearsal)
+    names = (name or (record.spec if record else "baseline")).split(",")
+    return adapted(joined([load(one) for one in names]), rehearsal=rehearsal)
 
 
 def key_of(path: Path | None) -> Key | None:

@@ -149,6 +149,11 @@ class BuildRecord(BaseModel):
     steps: list[StepRecord]
     tools: dict[str, str]
 
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether the packages are the rehearsal distribution's: its releases are named so."""
+        return self.release.startswith("rehearsal-")
+
 
 def read(folder: Path) -> BuildRecord:
     """Return the record of the build in `folder`; raises InputError when there is no good one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,37 +12,15 @@ from host.errors import InputError
 from host.yaml_files import load as load_yaml
 from specs.kind import Tier
 from specs.kinds import AnyCheck
+from specs.scope import Firmware as Firmware
+from specs.scope import Scope
+from specs.scope import Shape as Shape
+from specs.waiver import Waiver
 
 FOLDER = Path(__file__).parent
+PARTS = FOLDER / "parts"
 
 Severity = Literal["must", "should"]
-Shape = Literal["disk", "container"]
-Firmware = Literal["bios", "uefi"]
-
-
-class Scope(BaseModel):
-    """What a rule is about; a list that is not given means all.
-
-    shapes: disk, an image with partitions and kernel; container, a bare root tree.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    architectures: list[Literal["x86_64", "aarch64", "ppc64le", "s390x"]] | None = None
-    formats: list[str] | None = None
-    shapes: list[Shape] | None = None
-    firmware: list[Firmware] | None = None
-
-    def covers(
-        self, *, arch: str, image_format: str, shape: Shape, firmware: Firmware | None = None,
-    ) -> bool:
-        """Tell whether the rule is about this image; firmware None: no boot is asked about."""
-        given: list[tuple[Iterable[str] | None, str]] = [
-            (self.architectures, arch), (self.formats, image_format), (self.shapes, shape),
-        ]
-        if firmware is not None:
-            given.append((self.firmware, firmware))
-        return all(allowed is None or value in allowed for allowed, value in given)
 
 
 class Rule(BaseModel):
@@ -51,6 +29,7 @@ class Rule(BaseModel):
     severity: `must` fails an image, `should` is reported and lets it pass.
     seal: the builder makes it true before the disk is made; the validator proves it either way.
     check: what to look at and what to find; its kind decides the rule's tier.
+    since: the version of the specification that brought it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,6 +40,7 @@ class Rule(BaseModel):
     severity: Severity = "must"
     applies_to: Scope = Scope()
     seal: bool = False
+    since: int = Field(default=1, ge=1)
     check: AnyCheck
 
     @model_validator(mode="after")
@@ -75,19 +55,51 @@ class Rule(BaseModel):
         return self.check.tier
 
 
-class Spec(BaseModel):
-    """One file of specs/: `extends` brings another spec's rules, before its own.
+class Part(BaseModel):
+    """One file of specs/parts/: rules on one topic, which a spec takes in by `parts`.
 
-    A rule with the id of an inherited one takes its place; `without` drops inherited rules.
+    since, applies_to: of every rule in it that does not say otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
+    since: int = Field(default=1, ge=1)
+    applies_to: Scope = Scope()
+    rules: list[Rule]
+
+    def completed(self) -> list[Rule]:
+        """Return its rules with what the file says for all of them."""
+        return [
+            rule.model_copy(update={
+                "since": max(rule.since, self.since),
+                "applies_to": rule.applies_to if "applies_to" in rule.model_fields_set
+                else self.applies_to,
+            }) for rule in self.rules
+        ]
+
+
+class Spec(BaseModel):
+    """One file of specs/: `extends` brings another spec's rules, before its own.
+
+    version: counts up whenever the demands change; rules say since which one they hold.
+    parts: files of specs/parts/ whose rules come before its own.
+    A rule with the id of an inherited one takes its place; `without` drops inherited rules.
+    if_there: rules that take the place of others with their ids, and are nothing without them.
+    waivers: rules that may be broken for a while.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*(\+[a-z0-9][a-z0-9-]*)*$")
+    title: str
+    version: int = Field(default=1, ge=1)
     extends: str | None = None
+    parts: list[str] = []
     without: list[str] = []
     rules: list[Rule] = []
+    if_there: list[Rule] = []
+    waivers: list[Waiver] = []
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -101,14 +113,62 @@ class Spec(BaseModel):
         """Return the rules of one tier, in the spec's order."""
         return [rule for rule in self.rules if rule.tier == tier]
 
-    def sealed(self, *, arch: str, image_format: str, shape: Shape) -> list[Rule]:
+    def sealed(
+        self, *, arch: str, image_format: str, shape: Shape, version: str | None = None,
+        rehearsal: bool = False,
+    ) -> list[Rule]:
         """Return the rules that the builder makes true for such an image, in order."""
         return [
             rule for rule in self.rules
             if rule.seal and rule.applies_to.covers(
-                arch=arch, image_format=image_format, shape=shape,
+                arch=arch, image_format=image_format, shape=shape, version=version,
+                rehearsal=rehearsal,
             )
         ]
+
+
+def joined(specs: Sequence[Spec]) -> Spec:
+    """Return one spec with the rules of all of these: an image that serves several targets.
+
+    Raises InputError when two of them demand different things under one id.
+    """
+    first, *others = specs
+    rules, names = {rule.id: rule for rule in first.rules}, [first.name]
+    waivers = list(first.waivers)
+    for spec in others:
+        for rule in spec.rules:
+            if rules.setdefault(rule.id, rule) != rule:
+                raise InputError(f"{' and '.join([*names, spec.name])} contradict each other",
+                                 why=f"rule {rule.id} is not the same in them")
+        names.append(spec.name)
+        waivers += [one for one in spec.waivers if one not in waivers]
+    return first.model_copy(update={
+        "name": "+".join(dict.fromkeys(names)), "rules": list(rules.values()),
+        "title": "; ".join(dict.fromkeys(one.title for one in specs)), "waivers": waivers,
+        "version": max(one.version for one in specs),
+    })
+
+
+def overlaid(spec: Spec, overlay: Spec) -> Spec:
+    """Return a spec with an overlay over it: rules added, replaced, dropped, or waived.
+
+    `without` and `if_there` of an overlay are about the rules that are there; its waivers are
+    about a rule of the spec, or the one who wrote it must hear of it.
+    Raises InputError for a waiver of no rule.
+    """
+    there = {rule.id for rule in spec.rules} - set(overlay.without)
+    own = {rule.id: rule for rule in overlay.rules}
+    own |= {rule.id: rule for rule in overlay.if_there if rule.id in there}
+    rules = [own.pop(rule.id, rule) for rule in spec.rules if rule.id in there]
+    rules += own.values()
+    known = {rule.id for rule in rules}
+    if stray := sorted({one.rule for one in overlay.waivers} - known):
+        raise InputError(f"{overlay.name} waives {', '.join(stray)}",
+                         why=f"{spec.name} has no such rule")
+    return spec.model_copy(update={
+        "name": f"{spec.name}+{overlay.name}", "rules": rules,
+        "waivers": [*spec.waivers, *overlay.waivers],
+    })
 
 
 def load(name_or_path: str | Path) -> Spec:
@@ -124,21 +184,28 @@ def _load(path: Path, seen: tuple[Path, ...]) -> Spec:
     if path in seen:
         raise InputError("extends itself", where=str(path))
     spec = load_yaml(path, Spec)
+    inherited: dict[str, Rule] = {}
+    waivers: list[Waiver] = []
     if spec.extends is None:
-        if spec.without:
+        if spec.without and not spec.if_there:
             raise InputError("`without` has nothing to drop from: no `extends`", where=str(path))
-        return spec
-    base = _load(_file(spec.extends, path.parent), (*seen, path))
-    unknown = sorted(set(spec.without) - {rule.id for rule in base.rules})
-    if unknown:
-        raise InputError(
-            f"without: {base.name} has no rule {', '.join(unknown)}", where=str(path),
-        )
-    own = {rule.id: rule for rule in spec.rules}
-    inherited = [
-        own.pop(rule.id, rule) for rule in base.rules if rule.id not in spec.without
-    ]
-    return spec.model_copy(update={"rules": [*inherited, *own.values()]})
+    else:
+        base = _load(_file(spec.extends, path.parent), (*seen, path))
+        inherited, waivers = {rule.id: rule for rule in base.rules}, base.waivers
+        unknown = sorted(set(spec.without) - set(inherited))
+        if unknown:
+            raise InputError(
+                f"without: {base.name} has no rule {', '.join(unknown)}", where=str(path),
+            )
+        for dropped in spec.without:
+            del inherited[dropped]
+    for name in spec.parts:
+        for rule in load_yaml(PARTS / f"{name}.yaml", Part).completed():
+            inherited[rule.id] = rule
+    inherited.update({rule.id: rule for rule in spec.rules})
+    inherited.update({rule.id: rule for rule in spec.if_there if rule.id in inherited})
+    return spec.model_copy(update={
+        "rules": list(inherited.values()), "waivers": [*waivers, *spec.waivers]})
 
 
 def _file(name_or_path: str | Path, folder: Path) -> Path:
@@ -149,7 +216,12 @@ def _file(name_or_path: str | Path, folder: Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
-    known = sorted(str(path.relative_to(FOLDER))[:-5] for path in FOLDER.rglob("*.yaml"))
     raise InputError(
-        f"no spec is called {text!r}", where=str(FOLDER), remedy=f"known: {', '.join(known)}",
+        f"no spec is called {text!r}", where=str(FOLDER), remedy=f"known: {', '.join(names())}",
     )
+
+
+def names() -> list[str]:
+    """Return the names of all specs that come with ccis, as load() takes them."""
+    files = (path.relative_to(FOLDER) for path in FOLDER.rglob("*.yaml"))
+    return sorted(str(path)[:-5] for path in files if path.parts[0] != PARTS.name)

@@ -18,7 +18,7 @@ def applies(rule: Rule, view: View) -> bool:
     """Tell whether a rule is about this image."""
     return rule.applies_to.covers(
         arch=view.arch, image_format=view.artefact.format if view.artefact else "",
-        shape=view.shape,
+        shape=view.shape, version=view.version, rehearsal=view.rehearsal,
     )
 
 

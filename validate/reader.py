@@ -28,6 +28,8 @@ from host.errors import InputError
 from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate.artefact import ArtefactFacts
+from validate.blocks import opened
+from validate.content import Content, ReadFile
 from validate.disk import BIOS_BOOT, DiskFacts, parse_table
 from validate.key import Key
 from validate.mounts import mount
@@ -70,11 +72,16 @@ def open_image(
         if memory_bytes is not None:
             _bound_memory(memory_bytes)
         tree = _tree(g)
-        yield View(
-            tree=tree, read=lambda path, count: _read(g, path, count),
-            list_packages=lambda folder: _packages(g, tree, folder), arch=_arch(g, tree),
-            shape="disk", artefact=facts, disk=disk, record=record,
-        )
+        with opened(facts) as read_disk:
+            content = Content(
+                g, disk, tree, read_disk, listing, lambda path, count: _read(g, path, count))
+            yield View(
+                tree=tree, read=content.read,
+                list_packages=lambda folder: packages(tree, folder, content.read),
+                arch=arch_of(tree, content.read), shape="disk", artefact=facts, disk=disk,
+                record=record, hash_files=content.sha256, list_xattrs=content.xattrs,
+                read_disk=read_disk,
+            )
 
 
 @contextmanager
@@ -226,7 +233,11 @@ def _named(path: str) -> str:
     return path
 
 
-def _packages(g: GuestFS, tree: Tree, folder: str) -> list[Installed]:
+def packages(tree: Tree, folder: str, read: ReadFile) -> list[Installed]:
+    """Return the packages of the rpm database in a folder of an image.
+
+    read: gives the first bytes of a file. Raises InputError for a database that can't be read.
+    """
     files = [one for one in tree.children(folder) if one.is_file]
     if len(files) > _DATABASE_FILES_MAX or (
             sum(one.size_bytes for one in files) > DATABASE_BYTES_MAX):
@@ -235,17 +246,17 @@ def _packages(g: GuestFS, tree: Tree, folder: str) -> list[Installed]:
         copy = scratch / "db"
         copy.mkdir(mode=0o700)
         for one in files:
-            with _blamed(g):
-                g.download(_named(one.path), str(copy / posixpath.basename(one.path)))
+            (copy / posixpath.basename(_named(one.path))).write_bytes(
+                read(one.path, one.size_bytes))
         return query(copy)
 
 
-def _arch(g: GuestFS, tree: Tree) -> str:
+def arch_of(tree: Tree, read: ReadFile) -> str:
     """Return what the image's shell was compiled for, from its ELF header (elf(5))."""
     for path in ("/usr/bin/bash", "/bin/bash", "/usr/bin/sh", "/usr/lib/systemd/systemd"):
         entry = tree.resolve(path)
         if entry is not None and entry.is_file:
-            head = _read(g, entry.path, 20)
+            head = read(entry.path, 20)
             order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
             machine = int.from_bytes(head[18:20], order)
             if head[:4] == b"\x7fELF" and machine in _MACHINES:

@@ -14,10 +14,10 @@ from specs.globs import compiled, fixed_prefix
 LINKS_MAX = 40
 """As many symbolic links as Linux follows before it says ELOOP (path_resolution(7))."""
 
-FIND_FORMAT = r"%y\0%m\0%U\0%G\0%s\0%Z\0%P\0%l\0"
+FIND_FORMAT = r"%y\0%m\0%U\0%G\0%s\0%T@\0%Z\0%P\0%l\0"
 """What find(1) prints for each file, as `parse` reads it: no name can break out of its field."""
 
-_FIELDS = 8
+_FIELDS = 9
 _FILES_MAX = 1_000_000
 _TYPES = {
     "f": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK, "c": stat.S_IFCHR,
@@ -36,6 +36,7 @@ class Entry:
     size_bytes: int = 0
     target: str = ""
     label: str = ""
+    mtime_s: int = 0
 
     @property
     def is_file(self) -> bool:
@@ -141,11 +142,11 @@ def parse(listing: bytes) -> Tree:
 
 
 def _entry(fields: list[str]) -> Entry:
-    kind, mode, uid, gid, size, label, path, target = fields
+    kind, mode, uid, gid, size, changed, label, path, target = fields
     try:
         return Entry(
             f"/{path}", _TYPES.get(kind, 0) | int(mode, 8), int(uid), int(gid), int(size),
-            target, label.rstrip("\0"),
+            target, label.rstrip("\0"), int(changed.partition(".")[0]),
         )
     except ValueError as error:
         raise InputError("the listing of the image's files is broken", why=str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -32,6 +32,9 @@ class View:
     read: gives the first bytes of a regular file, by a path without links and a number of bytes.
     list_packages: gives the packages in the database in a folder.
     disk: None for a bare root tree.
+    hash_files: gives the SHA-256 of regular files by their paths; one that is not in it could not
+    be read. list_xattrs: gives extended attributes by path, SELinux's labels apart. read_disk:
+    reads bytes of the disk. None: this reader can't tell.
     """
 
     tree: Tree
@@ -42,6 +45,9 @@ class View:
     artefact: ArtefactFacts | None = None
     disk: DiskFacts | None = None
     record: BuildRecord | None = None
+    hash_files: Callable[[Iterable[str]], dict[str, str]] | None = None
+    list_xattrs: Callable[[], dict[str, dict[str, bytes]]] | None = None
+    read_disk: Callable[[int, int], bytes] | None = None
     _texts: dict[str, str] = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
@@ -76,6 +82,32 @@ class View:
             if sign and not name.startswith("#"):
                 fields[name] = value.strip("\"'")
         return fields
+
+    @cached_property
+    def xattrs(self) -> dict[str, dict[str, bytes]]:
+        """Extended attributes by path; raises InputError when the reader can't tell."""
+        if self.list_xattrs is None:
+            raise InputError("this format's reader does not tell extended attributes")
+        return self.list_xattrs()
+
+    def sha256(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return digests of regular files; raises InputError when the reader can't tell."""
+        if self.hash_files is None:
+            raise InputError("this format's reader does not tell digests")
+        return self.hash_files(paths)
+
+    @property
+    def version(self) -> str | None:
+        """The version of the distribution: of build.json, else what the tree says; None: nothing.
+
+        A tree that lies about it is build.json's business: rule identity.release-agrees.
+        """
+        return self.record.version if self.record else self.os_release.get("VERSION_ID")
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it is made of the rehearsal distribution's packages."""
+        return self.record is not None and self.record.is_rehearsal
 
     @cached_property
     def rpm_folders(self) -> list[str]:

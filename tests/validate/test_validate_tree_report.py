@@ -19,9 +19,9 @@ from validate.stack import Standing, parse_standing, volume_names
 from validate.tree import parse
 
 LISTING = (
-    b"d\x00755\x000\x000\x004096\x00u:r:root_t:s0\x00\x00\x00"
-    b"f\x004755\x001\x002\x0010\x00\x00a\nb\xff\x00\x00"
-    b"l\x00777\x000\x000\x001\x00u:r:etc_t:s0\x00l\x00a\nb\xff\x00"
+    b"d\x00755\x000\x000\x004096\x001.5\x00u:r:root_t:s0\x00\x00\x00"
+    b"f\x004755\x001\x002\x0010\x007\x00\x00a\nb\xff\x00\x00"
+    b"l\x00777\x000\x000\x001\x000.0\x00u:r:etc_t:s0\x00l\x00a\nb\xff\x00"
 )
 
 
@@ -37,7 +37,7 @@ def test_a_listing_becomes_a_tree_whatever_the_names_are() -> None:
     assert (root.selinux_type, root.is_folder) == ("root_t", True)
 
 
-@pytest.mark.parametrize("listing", [LISTING[:-1], LISTING[:-20], b"f\0x\0y\0z\0\0\0a\0\0"])
+@pytest.mark.parametrize("listing", [LISTING[:-1], LISTING[:-20], b"f\0x\0y\0z\0\0\0\0a\0\0"])
 def test_a_broken_listing_is_an_input_error(listing: bytes) -> None:
     with pytest.raises(InputError, match="listing"):
         parse(listing)

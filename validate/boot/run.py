@@ -68,6 +68,8 @@ def boot(
     applying = [
         rule for rule in rules if rule.applies_to.covers(
             arch=arch, image_format=facts.format, shape="disk", firmware=firmware,
+            version=record.version if record else None,
+            rehearsal=record is not None and record.is_rehearsal,
         )
     ]
     with scratch_folder("boot") as folder:

@@ -25,7 +25,7 @@ from builder.packages.selection import Selection
 from builder.request import Request
 from builder.steps.facts import Facts
 from images import catalogue
-from specs.model import load
+from images.specs import spec_of
 
 GOLDEN = Path(__file__).with_name("golden")
 RELEASE = "rehearsal-10"
@@ -48,7 +48,9 @@ def facts_of(name: str) -> Facts:
         request=request, kickstart=kickstart, selection=selection, choices=(), epoch=1,
         layout=layout,
         engine=all_engines()["direct"] if request.has_disk else None,
-        rules=load(image.spec).sealed(arch="x86_64", image_format="raw", shape=image.shape),
+        rules=spec_of(image, rehearsal=True).sealed(
+            arch="x86_64", image_format="raw", shape=image.shape, version=release.version,
+            rehearsal=True),
         about=About(image.name, image.name, request.flavour, release.distribution,
                     release.version, "x86_64", 1, image.disk_size_bytes),
         pre=None, more=None, extra=())
