@@ -36,13 +36,13 @@ class Pattern:
     """A compiled expression."""
 
     def __init__(self, text: str) -> None:
-        library = _library()
-        options = library.Options()
+        re2 = library()
+        options = re2.Options()
         options.log_errors = False
         options.max_mem = _MEMORY_BYTES
         try:
-            self._compiled = library.compile(text, options)
-        except library.error as error:
+            self._compiled = re2.compile(text, options)
+        except re2.error as error:
             said = error.args[0] if error.args else ""
             why = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
             raise ValueError(f"{text!r} is not a regular expression of RE2: {why}") from error
@@ -85,7 +85,8 @@ def number(text: str) -> int | None:
     return int(text) if good else None
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return the module re2, for what this one has no word for; raises HostError without it."""
     try:
         return importlib.import_module("re2")
     except ImportError as error:

@@ -204,6 +204,10 @@ def _load(path: Path, seen: tuple[Path, ...]) -> Spec:
             inherited[rule.id] = rule
     inherited.update({rule.id: rule for rule in spec.rules})
     inherited.update({rule.id: rule for rule in spec.if_there if rule.id in inherited})
+    known = {*inherited, *(rule.id for rule in spec.if_there)}
+    if stray := sorted({one.rule for one in spec.waivers} - known):
+        raise InputError(f"waives {', '.join(stray)}", where=str(path),
+                         why="there is no such rule")
     return spec.model_copy(update={
         "rules": list(inherited.values()), "waivers": [*waivers, *spec.waivers]})
 

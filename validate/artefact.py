@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -12,6 +12,7 @@ from host import block
 from host.errors import HostError, InputError, ProgramError, from_os_error
 from host.jail import bounded, need
 from host.run import Completed, run
+from images.record import BuildRecord
 from validate.qcow2 import MAGIC, Header, read_header
 
 _CHECK_S = 600
@@ -33,6 +34,7 @@ class ArtefactFacts:
 
     backing_file: the other file that this one is a change of. external_data: the clusters are
     in another file. Either way it is not the whole disk, and opening it would open others.
+    ccis_format: the name of the format that it was made as (builder/formats), "" if unknown.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class ArtefactFacts:
     virtual_size_bytes: int
     backing_file: str | None = None
     external_data: bool = False
+    ccis_format: str = ""
 
     @property
     def self_contained(self) -> bool:
@@ -77,6 +80,13 @@ def inspect(path: Path) -> ArtefactFacts:
             return _qcow2(path, named, status.st_size, stream)
     except OSError as error:
         raise from_os_error(error, f"reading {path}") from error
+
+
+def inspected(path: Path, record: BuildRecord | None) -> ArtefactFacts:
+    """Return the facts about an artefact's file, with the format that build.json gives it."""
+    made = next((one.format for one in record.artefacts if one.file == path.name), "") \
+        if record else ""
+    return replace(inspect(path), ccis_format=made)
 
 
 def _raw(path: Path, named: str, size_bytes: int) -> ArtefactFacts:

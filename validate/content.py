@@ -1,4 +1,4 @@
-"""The content of a mounted image's files: read at their places on the disk, else in the appliance."""
+"""The content of a mounted image's files: read at its place on the disk, else in the appliance."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ log = logging.getLogger("ccis.validate")
 def applies(rule: Rule, view: View) -> bool:
     """Tell whether a rule is about this image."""
     return rule.applies_to.covers(
-        arch=view.arch, image_format=view.artefact.format if view.artefact else "",
+        arch=view.arch, image_format=(
+            view.artefact.ccis_format or view.artefact.format) if view.artefact else "",
         shape=view.shape, version=view.version, rehearsal=view.rehearsal,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from host.errors import InputError
@@ -96,3 +97,37 @@ def _external(stream: BinaryIO, start: int, end: int) -> bool:
 
 def _broken(why: str) -> InputError:
     return InputError("has a broken qcow2 header", why=why)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a header says beside the disk's size."""
+
+    version: int
+    dirty: bool
+    corrupt: bool
+    compression: str
+    snapshots: int
+    bitmaps: bool
+
+
+_BITMAPS = 0x23852875
+
+
+def features(path: Path) -> Features:
+    """Return the features in the header of a qcow2 that read_header() took."""
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    version = int.from_bytes(head[4:8], "big")
+    bits = int.from_bytes(head[72:80], "big") if version >= 3 else 0
+    length = int.from_bytes(head[100:104], "big") if version >= 3 else _VERSION_2.size
+    method = head[104] if bits & (1 << 3) and length > 104 else 0
+    at, bitmaps = length, False
+    while at + _EXTENSION.size <= len(head):
+        magic, size = _EXTENSION.unpack_from(head, at)
+        if magic == 0:
+            break
+        bitmaps |= magic == _BITMAPS
+        at += _EXTENSION.size + -(-size // 8) * 8
+    return Features(version, bool(bits & 1), bool(bits & 2), "zstd" if method == 1 else "zlib",
+                    int.from_bytes(head[60:64], "big"), bitmaps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -12,9 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from host.text import printable
 from specs.kind import Tier
 from specs.model import Firmware, Rule, Severity
+from specs.waiver import Waiver
 from validate.registry import Finding
 
-Status = Literal["passed", "failed", "not-applicable", "unknown"]
+Status = Literal["passed", "failed", "not-applicable", "unknown", "waived"]
 
 _TEXT_MAX = 2000
 
@@ -22,7 +24,8 @@ _TEXT_MAX = 2000
 class Result(BaseModel):
     """One rule and what came of it.
 
-    status: `unknown` when the image could not be asked, which is no better than `failed`.
+    status: `unknown` when the image could not be asked, which is no better than `failed`; `waived`
+    when it failed, and a waiver that still holds lets it.
     found, expected: evidence for a reader who has only the report.
     """
 
@@ -91,6 +94,21 @@ def result(rule: Rule, finding: Finding | None, *, status: Status | None = None)
         status=status or known, found=_printable(finding.found),
         expected=_printable(finding.expected),
     )
+
+
+def waived(results: Sequence[Result], waivers: Sequence[Waiver], today: date) -> list[Result]:
+    """Return results with waivers applied: what one lets pass, and says of one that has expired."""
+    by_rule = {one.rule: one for one in waivers}
+    found = []
+    for each in results:
+        waiver = by_rule.get(each.rule)
+        if waiver is None or each.status not in ("failed", "unknown"):
+            found.append(each)
+            continue
+        status: Status = "waived" if waiver.holds(today) else each.status
+        found.append(each.model_copy(update={
+            "status": status, "found": f"{each.found} ({_printable(waiver.said(today))})"}))
+    return found
 
 
 def to_json(reports: Report | Sequence[Report]) -> str:

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from host.errors import InputError
 from images.record import BuildRecord
@@ -34,7 +35,8 @@ class View:
     disk: None for a bare root tree.
     hash_files: gives the SHA-256 of regular files by their paths; one that is not in it could not
     be read. list_xattrs: gives extended attributes by path, SELinux's labels apart. read_disk:
-    reads bytes of the disk. None: this reader can't tell.
+    reads bytes of the disk. None: this reader can't tell. container_faults: what is wrong with
+    the container that the tree or disk came in; None: there is none.
     """
 
     tree: Tree
@@ -48,20 +50,22 @@ class View:
     hash_files: Callable[[Iterable[str]], dict[str, str]] | None = None
     list_xattrs: Callable[[], dict[str, dict[str, bytes]]] | None = None
     read_disk: Callable[[int, int], bytes] | None = None
+    remembered: dict[str, Any] = field(default_factory=dict)
+    container_faults: tuple[str, ...] | None = None
     _texts: dict[str, str] = field(default_factory=dict)
 
-    def text(self, path: str) -> str | None:
+    def text(self, path: str, max_bytes: int = TEXT_BYTES_MAX) -> str | None:
         """Return a file's text, links followed inside the image; None when there is no file.
 
-        Raises InputError for a file with more than TEXT_BYTES_MAX or TEXT_LINES_MAX.
+        Raises InputError for a file with more than max_bytes or TEXT_LINES_MAX.
         """
         entry = self.tree.resolve(path)
         if entry is None or not entry.is_file:
             return None
-        if entry.size_bytes > TEXT_BYTES_MAX:
+        if entry.size_bytes > max_bytes:
             raise InputError(f"{path} is too large for what it is: {entry.size_bytes} bytes")
         if entry.path not in self._texts:
-            content = self.read(entry.path, TEXT_BYTES_MAX)
+            content = self.read(entry.path, max_bytes)
             text = content.decode(errors="replace")
             if len(text.splitlines()) > TEXT_LINES_MAX:
                 raise InputError(f"{path} has more than {TEXT_LINES_MAX} lines")

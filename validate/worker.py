@@ -22,7 +22,7 @@ from host.run import run
 from host.variables import of_workers
 from images.record import BuildRecord
 from specs.model import Spec
-from validate.artefact import ArtefactFacts, inspect
+from validate.artefact import ArtefactFacts, inspected
 from validate.judge import applies, judge
 from validate.key import Key
 from validate.reader import open_image
@@ -115,7 +115,7 @@ def _work(request: dict[str, Any]) -> None:
     record = BuildRecord.model_validate(request["record"]) if request["record"] else None
     key = Key(Path(request["key"]["path"]), base64.b64decode(request["key"]["content"])) \
         if request["key"] else None
-    facts = inspect(path)
+    facts = inspected(path, record)
     if not facts.self_contained:
         raise InputError("the artefact was changed while it was looked at", where=str(path))
     with open_image(facts, record, key, memory_bytes=MEMORY_BYTES) as view:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -44,3 +45,41 @@ class ArtefactRecorded(Check):
 
     tier: ClassVar[Tier] = "artefact"
     kind: Literal["artefact_recorded"] = "artefact_recorded"
+
+
+class Qcow2Features(Check):
+    """A qcow2 is of version 3, whole, and packed so; it holds no snapshots and no bitmaps.
+
+    compression: how clusters are packed. Another format has nothing to look at.
+    """
+
+    tier: ClassVar[Tier] = "artefact"
+    kind: Literal["qcow2_features"] = "qcow2_features"
+    compression: tuple[Literal["zlib", "zstd"], ...] = ("zlib", "zstd")
+
+
+class ArtefactSize(Check):
+    """The file takes at most so many bytes."""
+
+    tier: ClassVar[Tier] = "artefact"
+    kind: Literal["artefact_size"] = "artefact_size"
+    max_bytes: Annotated[int, Field(gt=0)]
+
+
+class ReleaseSupported(Check):
+    """The release is maintained for so many days more, by the end that is given for its version."""
+
+    tier: ClassVar[Tier] = "artefact"
+    kind: Literal["release_supported"] = "release_supported"
+    ends: dict[str, date]
+    days: Annotated[int, Field(ge=0)]
+
+
+class ArtefactContainer(Check):
+    """The file is the container that its format promises, complete and with nothing strange in it.
+
+    Each format has its own reader (validate/containers/), which says what is wrong.
+    """
+
+    tier: ClassVar[Tier] = "artefact"
+    kind: Literal["artefact_container"] = "artefact_container"

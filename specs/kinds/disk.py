@@ -68,3 +68,51 @@ class KernelComplete(Check):
     """Every kernel with modules has its image, initramfs, module index and boot entry."""
 
     kind: Literal["kernel_complete"] = "kernel_complete"
+
+
+class GptSound(Check):
+    """Both tables of a GPT are whole, agree, and lie where they belong: first and last sectors."""
+
+    kind: Literal["gpt_sound"] = "gpt_sound"
+
+
+class ProtectiveMbr(Check):
+    """Sector 0 protects a GPT: one partition of type 0xEE from sector 1 over the whole disk."""
+
+    kind: Literal["protective_mbr"] = "protective_mbr"
+
+
+class PartitionAlignment(Check):
+    """Partitions begin at multiples of this, and none lies over another."""
+
+    kind: Literal["partition_alignment"] = "partition_alignment"
+    multiple_bytes: int = Field(gt=0)
+
+
+class PartitionSize(Check):
+    """The partition for a purpose is at least so large; a disk without one is not asked."""
+
+    kind: Literal["partition_size"] = "partition_size"
+    purpose: Purpose
+    min_bytes: int = Field(gt=0)
+
+
+class FstabOnly(Check):
+    """fstab mounts at no other places than these, of no other types, with these options there."""
+
+    kind: Literal["fstab_only"] = "fstab_only"
+    mountpoints: list[str] = Field(min_length=1)
+    options: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class NoSwap(Check):
+    """There is no swap: no partition of its type, none in fstab, no zram."""
+
+    kind: Literal["no_swap"] = "no_swap"
+
+
+class RootOn(Check):
+    """The root file system stands on a partition, with nothing between but these."""
+
+    kind: Literal["root_on"] = "root_on"
+    kinds: tuple[Literal["lvm", "crypt", "raid"], ...] = ()

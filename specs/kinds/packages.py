@@ -17,7 +17,7 @@ class PackageInstalled(Check):
 
 
 class PackageAbsent(Check):
-    """None of these packages is installed."""
+    """None of these packages is installed; globs stand for many."""
 
     kind: Literal["package_absent"] = "package_absent"
     names: Names

@@ -11,7 +11,7 @@ from images.record import BuildRecord, Package
 from specs.kind import Check
 from validate.artefact import ArtefactFacts
 from validate.boot.guest import Answer, Guest
-from validate.disk import BIOS_BOOT, EFI_SYSTEM, DiskFacts, FileSystem, Partition
+from validate.disk import BIOS_BOOT, EFI_SYSTEM, PREP_BOOT, DiskFacts, FileSystem, Partition
 from validate.registry import questions
 from validate.rpmdb import Installed
 from validate.tree import Entry, Tree
@@ -28,12 +28,15 @@ class File:
     gid: int = 0
     label: str = LABEL
     size_bytes: int | None = None
+    binary: bool = False
 
 
 @dataclass(frozen=True)
 class Folder:
     mode: int = 0o755
     label: str = LABEL
+    uid: int = 0
+    gid: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,24 +44,31 @@ class Link:
     target: str
 
 
-Files = Mapping[str, "str | File | Folder | Link"]
+Files = Mapping[str, "str | File | Folder | Link | Entry"]
 
 
 def tree_of(files: Files) -> tuple[Tree, dict[str, bytes]]:
     entries: dict[str, Entry] = {"/": Entry("/", stat.S_IFDIR | 0o755, label=LABEL)}
+    if isinstance(root := files.get("/"), Folder):
+        entries["/"] = Entry("/", stat.S_IFDIR | root.mode, label=root.label)
     contents: dict[str, bytes] = {}
     for path, given in files.items():
+        if path == "/":
+            continue
         parent = posixpath.dirname(path)
         while parent not in entries:
             entries[parent] = Entry(parent, stat.S_IFDIR | 0o755, label=LABEL)
             parent = posixpath.dirname(parent)
         if isinstance(given, Link):
             entries[path] = Entry(path, stat.S_IFLNK | 0o777, target=given.target, label=LABEL)
+        elif isinstance(given, Entry):
+            entries[path] = given
         elif isinstance(given, Folder):
-            entries[path] = Entry(path, stat.S_IFDIR | given.mode, label=given.label)
+            entries[path] = Entry(
+                path, stat.S_IFDIR | given.mode, given.uid, given.gid, label=given.label)
         else:
             one = File(given) if isinstance(given, str) else given
-            contents[path] = one.text.encode()
+            contents[path] = one.text.encode("latin-1" if one.binary else "utf-8")
             size = len(contents[path]) if one.size_bytes is None else one.size_bytes
             entries[path] = Entry(
                 path, stat.S_IFREG | one.mode, one.uid, one.gid, size, label=one.label)
@@ -97,7 +107,7 @@ def disk_of(
     boot_sector: bytes = b"\xeb" + bytes(509) + b"\x55\xaa", boot_area: bytes = b"\x01",
 ) -> DiskFacts:
     """order: which partition follows which: b BIOS boot, e EFI system, r root, d data."""
-    types = {"b": BIOS_BOOT, "e": EFI_SYSTEM, "r": "", "d": ""}
+    types = {"b": BIOS_BOOT, "e": EFI_SYSTEM, "p": PREP_BOOT, "r": "", "d": ""}
     partitions = [
         Partition(number, number << 20, 1 << 20, types[letter], f"part-{letter}",
                   f"/dev/sda{number}")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from specs.kinds import KINDS
-from specs.model import Rule
+from specs.model import Rule, load, names
 from tests.validate.small_views import (
     File,
     Folder,
@@ -102,6 +102,12 @@ CASES: list[tuple[dict[str, Any], View, View, str]] = [
     ({"kind": "package_installed", "names": ["a|b", "c"]},
      view_of(RPMDB, packages=[package("b"), package("c")]),
      view_of(RPMDB, packages=[package("a")]), "c is not installed"),
+    ({"kind": "package_count", "max": 1},
+     view_of(RPMDB, packages=[package("a")]),
+     view_of(RPMDB, packages=[package("a"), package("b")]), "2 packages"),
+    ({"kind": "module_blocked", "names": ["nouveau"]},
+     view_of({"/etc/modprobe.d/a.conf": "blacklist nouveau\n"}),
+     view_of({"/etc/modprobe.d/a.conf": "blacklist other\n"}), "nouveau is not blocked"),
     ({"kind": "package_absent", "names": ["telnet-server"]},
      view_of(RPMDB, packages=[package("a")]),
      view_of(RPMDB, packages=[package("telnet-server")]), "telnet-server-1-1"),
@@ -233,8 +239,10 @@ def test_a_good_image_passes_and_a_bad_one_fails(
 
 
 def test_every_offline_kind_has_a_case() -> None:
+    """Here, or as a rule that has its mutation (tests/validate/mutations)."""
     offline = {name for name, kind in KINDS.items() if kind.tier == "offline"}
-    assert {check["kind"] for check, *_ in CASES} == offline
+    rules = {rule.check.kind for name in names() for rule in load(name).rules}
+    assert {check["kind"] for check, *_ in CASES} | (rules & offline) == offline
 
 
 NOTHING_TO_LOOK_AT: list[tuple[dict[str, Any], Callable[[], View]]] = [

@@ -28,7 +28,7 @@ _INITRAMFS = ("/boot/initramfs-{}.img", "/boot/initrd.img-{}")
 def kernel_arguments(check: KernelArguments, view: View) -> Finding:
     """Compare the arguments of each boot entry."""
     wrong = []
-    entries = {name: line for name, line in command_lines(view).items() if "rescue" not in name}
+    entries = {name: line for name, line in command_lines(view).items() if "-0-rescue" not in name}
     for name, line in entries.items():
         arguments = line.split()
         wrong += [

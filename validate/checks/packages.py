@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from images.record import BuildRecord
+from specs.globs import compiled
 from specs.kinds.packages import (
     PackageAbsent,
     PackageInstalled,
@@ -28,8 +29,9 @@ def package_installed(check: PackageInstalled, view: View) -> Finding:
 
 @proves(PackageAbsent)
 def package_absent(check: PackageAbsent, view: View) -> Finding:
-    """Look for no name."""
-    wrong = sorted(one.nevra for one in view.packages if one.name in check.names)
+    """Look for no name; a glob stands for many."""
+    wrong = sorted(one.nevra for one in view.packages
+                   if any(compiled(f"/{name}").match(f"/{one.name}") for name in check.names))
     return verdict(wrong, "none installed", "none of " + ", ".join(check.names))
 
 

@@ -16,7 +16,7 @@ def unit_enabled(check: UnitEnabled, view: View) -> Finding:
     """Look for what `systemctl enable` leaves, or a package's own link."""
     wrong, good = [], []
     for wanted in check.units:
-        ways = [_wanted_by(view, unit) for unit in wanted.split("|")]
+        ways = [wanted_by(view, unit) for unit in wanted.split("|")]
         if way := next((one for one in ways if one), None):
             good.append(way)
         else:
@@ -27,16 +27,16 @@ def unit_enabled(check: UnitEnabled, view: View) -> Finding:
 @proves(UnitOff)
 def unit_off(check: UnitOff, view: View) -> Finding:
     """Look for no such link."""
-    ways = [(unit, _wanted_by(view, unit)) for unit in check.units]
+    ways = [(unit, wanted_by(view, unit)) for unit in check.units]
     wrong = [f"{unit}: {way}" for unit, way in ways if way]
     return verdict(wrong, "none enabled", "off: " + ", ".join(check.units))
 
 
-def _wanted_by(view: View, unit: str) -> str | None:
+def wanted_by(view: View, unit: str) -> str | None:
     """Return the link by which a unit starts, or None; a masked or missing unit never does."""
-    if not any(_is_real(view, f"{folder}/{unit}") for folder in _UNIT_FOLDERS):
+    if not any(is_real(view, f"{folder}/{unit}") for folder in _UNIT_FOLDERS):
         return None
-    if _is_masked(view, unit):
+    if is_masked(view, unit):
         return None
     for folder in _UNIT_FOLDERS:
         for kind in ("wants", "requires", "upholds"):
@@ -45,12 +45,14 @@ def _wanted_by(view: View, unit: str) -> str | None:
     return None
 
 
-def _is_real(view: View, path: str) -> bool:
+def is_real(view: View, path: str) -> bool:
+    """Tell whether a unit file is there and says anything."""
     end = view.tree.resolve(path)
     return end is not None and end.is_file and end.size_bytes > 0
 
 
-def _is_masked(view: View, unit: str) -> bool:
+def is_masked(view: View, unit: str) -> bool:
+    """Tell whether a unit is masked: a link to /dev/null, or an empty file."""
     entry = view.tree.get(f"/etc/systemd/system/{unit}")
     if entry is None:
         return False
