@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from validate.report import Report
 
 # A guest sees the same disk in both; the smaller file is read faster.
-_PREFERRED = ("qcow2", "raw")
+_PREFERRED = ("qcow2", "raw", "tar-xz", "tar-zst", "wsl", "openvz", "lxc", "oci")
 
 
 KeyOption = Annotated[
@@ -30,11 +30,15 @@ KeyOption = Annotated[
 
 @dataclass(frozen=True)
 class Subject:
-    """An artefact to look at; record: of its build, if it lies beside its build.json."""
+    """An artefact to look at; record: of its build, if it lies beside its build.json.
+
+    is_own_spec: it is to meet what its image must, not what somebody asks of it.
+    """
 
     path: Path
     record: BuildRecord | None
     spec: Spec
+    is_own_spec: bool = True
 
 
 def subject_of(target: Path, image_format: str | None, spec_name: str | None) -> Subject:
@@ -57,11 +61,11 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
         if name is None:
             raise InputError(f"has no artefact {' or '.join(wanted)}", where=str(folder),
                              remedy=f"it has: {', '.join(made)}")
-        return Subject(folder / name, record, spec)
+        return Subject(folder / name, record, spec, spec_name is None)
     if not target.is_file():
         raise InputError("there is no such file or folder", where=str(target))
     known = record is not None and any(a.file == target.name for a in record.artefacts)
-    return Subject(target, record if known else None, spec)
+    return Subject(target, record if known else None, spec, spec_name is None)
 
 
 def _spec(name: str | None, record: BuildRecord | None) -> Spec:
@@ -95,7 +99,7 @@ def keep_proof(subject: Subject, reports: Sequence[Report]) -> None:
     from host.files import sha256_file
     from images.proof import Proof, add
 
-    if subject.record is None or subject.spec.name != subject.record.spec:
+    if subject.record is None or not subject.is_own_spec:
         return
     built = {artefact.file: artefact.sha256 for artefact in subject.record.artefacts}
     sha256 = built.get(subject.path.name)

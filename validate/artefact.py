@@ -34,6 +34,7 @@ class ArtefactFacts:
 
     backing_file: the other file that this one is a change of. external_data: the clusters are
     in another file. Either way it is not the whole disk, and opening it would open others.
+    is_archive: no disk, but an archive that holds a root tree (validate/trees.py).
     ccis_format: the name of the format that it was made as (builder/formats), "" if unknown.
     """
 
@@ -45,6 +46,7 @@ class ArtefactFacts:
     backing_file: str | None = None
     external_data: bool = False
     ccis_format: str = ""
+    is_archive: bool = False
 
     @property
     def self_contained(self) -> bool:

@@ -14,8 +14,9 @@ from validate.artefact import ArtefactFacts, inspected, unreadable
 from validate.judge import applies, judge
 from validate.key import Key
 from validate.registry import Finding
-from validate.report import Report, result, waived
+from validate.report import Report, Result, result, waived
 from validate.tree import Tree
+from validate.trees import facts_of, is_tree
 from validate.view import View
 from validate.worker import examined
 
@@ -28,14 +29,19 @@ def validate(
 ) -> Report:
     """Check the rules of the tiers `artefact` and `offline`.
 
-    artefact: a qcow2 or raw image. record: the build.json of its build; without it, the rules
-    that compare with it are not applicable. key: opens the image's LUKS containers.
+    artefact: a qcow2 or raw image, or an archive that holds a root tree. record: the build.json of
+    its build; without it, rules that compare with it are not applicable. key: opens the image's
+    LUKS containers.
     Raises InputError when the file is no image, is cut off, holds no root file system, can't be
     opened with the key, or takes more time or memory than any image needs (validate.worker has
     the bounds); HostError when this host can't read it.
     """
     started = time.monotonic()
     progress.start(STEP, len(spec.of_tier("artefact")) + len(spec.of_tier("offline")), "rules")
+    if is_tree(artefact, record):
+        results = examined(facts_of(artefact, record), spec, record, key, lambda number, rule:
+                           progress.advance(STEP, number, rule))
+        return _report(artefact, spec, results, started, progress)
     facts = inspected(artefact, record)
     view = _outside(facts, record)
     rules = spec.of_tier("artefact")
@@ -50,6 +56,12 @@ def validate(
     else:
         results += examined(facts, spec, record, key, lambda number, rule: progress.advance(
             STEP, len(rules) + number, rule))
+    return _report(artefact, spec, results, started, progress)
+
+
+def _report(
+    artefact: Path, spec: Spec, results: list[Result], started: float, progress: Progress,
+) -> Report:
     progress.finish(STEP, note=f"{sum(one.status == 'passed' for one in results)} passed")
     return Report(
         artefact=artefact.name, spec=spec.name, duration_s=time.monotonic() - started,

@@ -21,12 +21,15 @@ from host.errors import CcisError, HostError, InputError, ProgramError
 from host.run import run
 from host.variables import of_workers
 from images.record import BuildRecord
+from specs.kind import Tier
 from specs.model import Spec
 from validate.artefact import ArtefactFacts, inspected
 from validate.judge import applies, judge
 from validate.key import Key
 from validate.reader import open_image
 from validate.report import Result, result
+from validate.trees import facts_of, is_tree, open_tree
+from validate.view import View
 
 log = logging.getLogger("ccis.validate")
 
@@ -48,6 +51,7 @@ def examined(
     Raises InputError, HostError as validate.reader.open_image() does, InputError as well when the
     image takes more than TIMEOUT_S seconds or MEMORY_BYTES.
     """
+    expected = sum(len(spec.of_tier(tier)) for tier in _tiers(facts))
     request = {
         "path": str(facts.path.absolute()), "spec": spec.model_dump(mode="json"),
         "record": record.model_dump(mode="json") if record else None,
@@ -78,7 +82,7 @@ def examined(
                          why=error.why) from error
     if failures:
         raise failures[0]
-    if done.status != 0 or len(results) != len(spec.of_tier("offline")):
+    if done.status != 0 or len(results) != expected:
         raise InputError(
             "the process that reads the image did not get to its end", where=str(facts.path),
             why=f"it ended with status {done.status}", remedy="please report it, with the log",
@@ -115,13 +119,26 @@ def _work(request: dict[str, Any]) -> None:
     record = BuildRecord.model_validate(request["record"]) if request["record"] else None
     key = Key(Path(request["key"]["path"]), base64.b64decode(request["key"]["content"])) \
         if request["key"] else None
+    if is_tree(path, record):
+        facts = facts_of(path, record)
+        _judge(open_tree(facts, record), spec, _tiers(facts))
+        return
     facts = inspected(path, record)
     if not facts.self_contained:
         raise InputError("the artefact was changed while it was looked at", where=str(path))
     with open_image(facts, record, key, memory_bytes=MEMORY_BYTES) as view:
-        for rule in spec.of_tier("offline"):
-            one = judge(rule, view) if applies(rule, view) else result(rule, None)
-            _tell({"result": one.model_dump(mode="json")})
+        _judge(view, spec, _tiers(facts))
+
+
+def _tiers(facts: ArtefactFacts) -> list[Tier]:
+    """Return the tiers that are judged here: for an archive, what it holds tells of the file."""
+    return ["artefact", "offline"] if facts.is_archive else ["offline"]
+
+
+def _judge(view: View, spec: Spec, tiers: list[Tier]) -> None:
+    for rule in (rule for tier in tiers for rule in spec.of_tier(tier)):
+        one = judge(rule, view) if applies(rule, view) else result(rule, None)
+        _tell({"result": one.model_dump(mode="json")})
 
 
 def main() -> None:
