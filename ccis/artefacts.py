@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from validate.report import Report
 
 # A guest sees the same disk in both; the smaller file is read faster.
-_PREFERRED = ("qcow2", "raw", "tar-xz", "tar-zst", "wsl", "openvz", "lxc", "oci")
+_PREFERRED = ("qcow2", "raw", "tar-xz", "tar-zst", "wsl", "openvz", "lxc", "oci", "docker",
+              "raw-zst", "raw-gz", "raw-xz", "gce", "vhd", "vhd-dynamic", "vhdx", "vdi", "vmdk",
+              "ova")
 
 
 KeyOption = Annotated[

@@ -21,6 +21,7 @@ from typing import IO, BinaryIO, cast
 import zstandard
 
 from host.errors import InputError
+from validate.compare.unpacking import BROKEN, ModestInfo
 from validate.tree import Entry, Tree
 
 UNPACKED_BYTES_MAX = 64 << 30
@@ -79,15 +80,15 @@ class Archive:
         """
         names: set[str] = set()
         try:
-            with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:
+            with tarfile.open(fileobj=stream, mode="r|", errorlevel=1,
+                              tarinfo=ModestInfo) as archive:
                 for member in archive:
                     if len(self.entries) > MEMBERS_MAX:
                         raise InputError(f"holds more than {MEMBERS_MAX} files")
                     self._member(archive, member, names, below)
             while stream.read(_PART_BYTES):
                 pass  # what is cut off behind the last member is cut off all the same
-        except (tarfile.TarError, EOFError, lzma.LZMAError, zstandard.ZstdError, OSError,
-                gzip.BadGzipFile, ValueError) as error:
+        except (*BROKEN, OSError) as error:
             raise InputError("is no whole tar archive", why=str(error)[:200]) from error
 
     def _member(

@@ -34,6 +34,7 @@ class ArtefactFacts:
 
     backing_file: the other file that this one is a change of. external_data: the clusters are
     in another file. Either way it is not the whole disk, and opening it would open others.
+    published: the file that the disk came in; None: it is this one.
     is_archive: no disk, but an archive that holds a root tree (validate/trees.py).
     ccis_format: the name of the format that it was made as (builder/formats), "" if unknown.
     """
@@ -47,6 +48,7 @@ class ArtefactFacts:
     external_data: bool = False
     ccis_format: str = ""
     is_archive: bool = False
+    published: Path | None = None
 
     @property
     def self_contained(self) -> bool:
@@ -86,9 +88,13 @@ def inspect(path: Path) -> ArtefactFacts:
 
 def inspected(path: Path, record: BuildRecord | None) -> ArtefactFacts:
     """Return the facts about an artefact's file, with the format that build.json gives it."""
-    made = next((one.format for one in record.artefacts if one.file == path.name), "") \
-        if record else ""
-    return replace(inspect(path), ccis_format=made)
+    return replace(inspect(path), ccis_format=made_as(path, record))
+
+
+def made_as(path: Path, record: BuildRecord | None) -> str:
+    """Return the format that build.json gives a file, "" when it gives none."""
+    made = record.artefacts if record else []
+    return next((one.format for one in made if one.file == path.name), "")
 
 
 def _raw(path: Path, named: str, size_bytes: int) -> ArtefactFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from host.errors import InputError
 from host.progress import Progress
 from images.record import BuildRecord
 from specs.model import Spec
-from validate.artefact import ArtefactFacts, inspected, unreadable
+from validate.artefact import ArtefactFacts, inspected, made_as, unreadable
 from validate.judge import applies, judge
 from validate.key import Key
+from validate.packed import as_raw, kind_of
 from validate.registry import Finding
 from validate.report import Report, Result, result, waived
 from validate.tree import Tree
@@ -42,8 +44,21 @@ def validate(
         results = examined(facts_of(artefact, record), spec, record, key, lambda number, rule:
                            progress.advance(STEP, number, rule))
         return _report(artefact, spec, results, started, progress)
-    facts = inspected(artefact, record)
-    view = _outside(facts, record)
+    if (kind := kind_of(artefact, record)) is not None:
+        with as_raw(artefact, kind) as disk:
+            facts = replace(inspected(disk.raw, None), ccis_format=made_as(artefact, record),
+                            published=artefact, size_bytes=artefact.stat().st_size)
+            return _of_disk(artefact, facts, disk.faults, spec, record, key, started, progress)
+    return _of_disk(artefact, inspected(artefact, record), None, spec, record, key, started,
+                    progress)
+
+
+def _of_disk(
+    artefact: Path, facts: ArtefactFacts, faults: tuple[str, ...] | None, spec: Spec,
+    record: BuildRecord | None, key: Key | None, started: float, progress: Progress,
+) -> Report:
+    """Judge a disk: the file in this process, what is in it in one of its own."""
+    view = _outside(facts, record, faults)
     rules = spec.of_tier("artefact")
     results = [judge(rule, view) if applies(rule, view) else result(rule, None) for rule in rules]
     progress.advance(STEP, len(results))
@@ -69,9 +84,12 @@ def _report(
     )
 
 
-def _outside(facts: ArtefactFacts, record: BuildRecord | None) -> View:
+def _outside(
+    facts: ArtefactFacts, record: BuildRecord | None, faults: tuple[str, ...] | None,
+) -> View:
     """Return the view of an artefact whose inside has not been opened."""
     return View(
         tree=Tree([]), read=lambda _path, _count: b"", list_packages=lambda _folder: [],
         arch=record.arch if record else "unknown", shape="disk", artefact=facts, record=record,
+        container_faults=faults,
     )

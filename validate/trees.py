@@ -105,7 +105,7 @@ def _incus(found: Archive, stream: BinaryIO) -> None:
         found.add_layer(content, below="/rootfs")
 
 
-class _Slice:
+class Slice:
     """A member of an archive as a stream that can begin again."""
 
     def __init__(self, stream: BinaryIO, at: int, size: int) -> None:
@@ -125,23 +125,23 @@ class _Slice:
         self._at = to
 
 
-def _members(stream: BinaryIO) -> dict[str, _Slice]:
+def members_of(stream: BinaryIO) -> dict[str, Slice]:
     """Return the regular members of a plain tar, by name."""
-    found: dict[str, _Slice] = {}
+    found: dict[str, Slice] = {}
     try:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
                 if len(found) > _MEMBERS_MAX:
                     raise InputError("has more members than any image")
                 if member.isreg():
-                    found[member.name.removeprefix("./")] = _Slice(
+                    found[member.name.removeprefix("./")] = Slice(
                         stream, member.offset_data, member.size)
     except tarfile.TarError as error:
         raise InputError("is no whole tar archive", why=str(error)) from error
     return found
 
 
-def _json(members: dict[str, _Slice], name: str) -> Any:
+def _json(members: dict[str, Slice], name: str) -> Any:
     if name not in members:
         raise InputError(f"has no {name}")
     members[name].seek(0)
@@ -149,7 +149,7 @@ def _json(members: dict[str, _Slice], name: str) -> Any:
     return parse_json(name, text)
 
 
-def _blob(members: dict[str, _Slice], descriptor: Any, found: Archive) -> str:
+def _blob(members: dict[str, Slice], descriptor: Any, found: Archive) -> str:
     """Return the name of what a descriptor is about; what of it is wrong goes to the faults."""
     digest = str(descriptor.get("digest", "")) if isinstance(descriptor, dict) else ""
     kind, _, value = digest.partition(":")
@@ -172,7 +172,7 @@ def _blob(members: dict[str, _Slice], descriptor: Any, found: Archive) -> str:
 
 def _oci(found: Archive, stream: BinaryIO) -> None:
     """OCI image layout (image-layout.md): index, manifest, configuration, layers."""
-    members = _members(stream)
+    members = members_of(stream)
     _json(members, "oci-layout")
     index = _json(members, "index.json")
     first = _first(index, "manifests")
@@ -190,7 +190,7 @@ def _oci(found: Archive, stream: BinaryIO) -> None:
 
 def _docker(found: Archive, stream: BinaryIO) -> None:
     """docker save: manifest.json names the configuration and the layers."""
-    members = _members(stream)
+    members = members_of(stream)
     image = _first({"images": _json(members, "manifest.json")}, "images")
     config = _json(members, str(image.get("Config", "")))
     layers = image.get("Layers")

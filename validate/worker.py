@@ -13,6 +13,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def examined(
     """
     expected = sum(len(spec.of_tier(tier)) for tier in _tiers(facts))
     request = {
-        "path": str(facts.path.absolute()), "spec": spec.model_dump(mode="json"),
+        "path": str(facts.path.absolute()), "format": facts.ccis_format,
+        "spec": spec.model_dump(mode="json"),
         "record": record.model_dump(mode="json") if record else None,
         "key": {"path": str(key.path), "content": base64.b64encode(key.content).decode("ascii")}
         if key else None,
@@ -123,7 +125,7 @@ def _work(request: dict[str, Any]) -> None:
         facts = facts_of(path, record)
         _judge(open_tree(facts, record), spec, _tiers(facts))
         return
-    facts = inspected(path, record)
+    facts = replace(inspected(path, record), ccis_format=request["format"])
     if not facts.self_contained:
         raise InputError("the artefact was changed while it was looked at", where=str(path))
     with open_image(facts, record, key, memory_bytes=MEMORY_BYTES) as view:

@@ -69,14 +69,15 @@ def artefact_recorded(check: ArtefactRecorded, view: View) -> Finding:
     facts = view.artefact
     if facts is None or view.record is None:
         return Finding(None, "no build.json was given", expected)
-    one = next((one for one in view.record.artefacts if one.file == facts.path.name), None)
+    path = facts.published or facts.path
+    one = next((one for one in view.record.artefacts if one.file == path.name), None)
     if one is None:
-        return Finding(False, f"build.json has no {facts.path.name}", expected)
+        return Finding(False, f"build.json has no {path.name}", expected)
     wrong = []
     if one.size_bytes != facts.size_bytes:
         wrong.append(f"{facts.size_bytes} bytes, not {one.size_bytes}")
     if one.virtual_size_bytes not in (None, facts.virtual_size_bytes):
         wrong.append(f"a disk of {facts.virtual_size_bytes} bytes, not {one.virtual_size_bytes}")
-    if not wrong and (digest := sha256_file(facts.path)) != one.sha256:
+    if not wrong and (digest := sha256_file(path)) != one.sha256:
         wrong.append(f"SHA-256 {digest}, not {one.sha256}")
     return verdict(wrong, "the same", expected)

@@ -1,0 +1,223 @@
+"""A disk in another format or container, made raw beside it, so that one reader reads them all.
+
+raw.xz, raw.zst, raw.gz and Google's tar are unpacked here as streams, zeros as holes; VHD, VHDX,
+VDI and VMDK are converted by qemu-img, whose driver is named and which gets no file but this one;
+an OVA is its VMDK. What is wrong with a container comes along as faults (rule artefact.container).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from host.errors import HostError, InputError, ProgramError, from_os_error
+from host.jail import bounded, need
+from host.run import run
+from host.scratch import scratch_folder
+from images.record import BuildRecord
+from validate.archive import unpacked
+from validate.compare.unpacking import BROKEN, ModestInfo
+from validate.trees import members_of
+
+_PIECE_BYTES = 1 << 20
+_DATA_BYTES_MAX = 32 << 30
+"""What may be written of a disk; zeros are holes, and cost nothing."""
+_CONVERT_S = 900
+_MEMORY_BYTES = 4 << 30
+_SECTOR_BYTES = 512
+_BY_FORMAT = {
+    "raw-xz": "stream", "raw-zst": "stream", "raw-gz": "stream", "gce": "gce", "vhd": "vpc",
+    "vhd-dynamic": "vpc", "vhdx": "vhdx", "vdi": "vdi", "vmdk": "vmdk", "vmdk-sparse": "vmdk",
+    "ova": "ova"}
+_BY_SUFFIX = {
+    ".raw.xz": "stream", ".raw.zst": "stream", ".raw.gz": "stream", ".vhd": "vpc",
+    ".vhdx": "vhdx", ".vdi": "vdi", ".vmdk": "vmdk", ".ova": "ova"}
+_VMDK_MAGIC = b"KDMV"
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The raw disk in a scratch folder, and what is wrong with what it came in."""
+
+    raw: Path
+    faults: tuple[str, ...]
+
+
+def kind_of(path: Path, record: BuildRecord | None) -> str | None:
+    """Return how a file holds a disk, by build.json or its name; None: some other way."""
+    made = next((one.format for one in (record.artefacts if record else [])
+                 if one.file == path.name), None)
+    if made is not None:
+        return _BY_FORMAT.get(made)
+    return next((kind for suffix, kind in _BY_SUFFIX.items() if path.name.endswith(suffix)), None)
+
+
+@contextmanager
+def as_raw(path: Path, kind: str) -> Iterator[Unpacked]:
+    """Yield the disk in a file as a raw one of ours; the file itself is read once and left.
+
+    Raises InputError for what is no such container, is cut off, or beyond bounds.
+    """
+    with scratch_folder("packed") as folder:
+        raw = folder / "disk.raw"
+        try:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC),
+                           "rb") as stream:
+                faults = _READERS[kind](path, stream, raw)
+        except OSError as error:
+            raise from_os_error(error, f"reading {path}") from error
+        except BROKEN as error:
+            raise InputError("is cut off or broken", where=str(path), why=str(error)[:200]) \
+                from error
+        except InputError as error:
+            error.where = error.where or str(path)
+            raise
+        yield Unpacked(raw, tuple(faults))
+
+
+def _written(stream: BinaryIO, raw: Path) -> int:
+    """Write a stream to a file, zeros as holes; return its length."""
+    size = data = 0
+    with raw.open("wb") as target:
+        while piece := stream.read(_PIECE_BYTES):
+            if piece.count(0) != len(piece):
+                data += len(piece)
+                if data > _DATA_BYTES_MAX:
+                    raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
+                target.seek(size)
+                target.write(piece)
+            size += len(piece)
+        target.truncate(size)
+    return size
+
+
+def _stream(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
+    with unpacked(stream) as content:
+        size = _written(content, raw)
+    return [] if size and size % _SECTOR_BYTES == 0 else [f"unpacks to {size} bytes"]
+
+
+def _gce(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
+    """Compute Engine's importer: gzip, old GNU format, one member disk.raw."""
+    faults, found = [], False
+    if stream.read(2) != b"\x1f\x8b":
+        faults.append("is not packed by gzip")
+    stream.seek(0)
+    with unpacked(stream) as content, tarfile.open(
+            fileobj=content, mode="r|", tarinfo=ModestInfo) as archive:
+        for member in archive:
+            inside = archive.extractfile(member) if member.isreg() else None
+            if member.name == "disk.raw" and inside is not None and not found:
+                found = True
+                _written(inside, raw)  # type: ignore[arg-type]
+            else:
+                faults.append(f"has a member {member.name}")
+            if member.pax_headers:
+                faults.append("is in pax format, not in GNU's")
+        while content.read(_PIECE_BYTES):
+            pass
+    if not found:
+        raise InputError("has no disk.raw")
+    return faults
+
+
+def _converted(driver: str) -> Callable[[Path, BinaryIO, Path], list[str]]:
+    def read(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
+        faults = _vhd_faults(stream) if driver == "vpc" else []
+        if driver == "vmdk":
+            _need_one_file(stream)
+        _convert(path, driver, raw)
+        return faults
+    return read
+
+
+def _convert(path: Path, driver: str, raw: Path) -> None:
+    need("qemu-img", "prlimit")
+    node = {"driver": driver, "read-only": True,
+            "file": {"driver": "file", "filename": str(path.absolute()), "read-only": True,
+                     "locking": "off"},
+            **({"backing": None} if driver == "vmdk" else {})}
+    try:
+        run(bounded(["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img",
+                     "convert", "-O", "raw", "-S", "64k", "json:" + json.dumps(node), str(raw)],
+                    1 << 16), timeout_s=_CONVERT_S, log_stdout=False)
+    except ProgramError as error:
+        raise InputError(f"is no {driver} image that QEMU reads", why=str(error)[-300:]) from error
+    except HostError as error:
+        if "did not end" in error.what:
+            raise InputError(f"was not read within {_CONVERT_S} s", why=error.why) from error
+        raise
+
+
+def _need_one_file(stream: BinaryIO) -> None:
+    """Refuse a VMDK that is a descriptor of other files: QEMU would open whatever it names."""
+    stream.seek(0)
+    head = stream.read(_SECTOR_BYTES)
+    if head[:4] != _VMDK_MAGIC or int.from_bytes(head[12:20], "little") == 0:
+        raise InputError("is a VMDK that names other files, so it is not opened")
+
+
+def _vhd_faults(stream: BinaryIO) -> list[str]:
+    """Check the footer (Virtual Hard Disk Image Format Specification 1.0)."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - _SECTOR_BYTES, 0))
+    footer = stream.read(_SECTOR_BYTES)
+    if footer[:8] != b"conectix":
+        return ["has no footer of a VHD"]
+    faults = []
+    told = int.from_bytes(footer[64:68], "big")
+    real = ~sum(footer[:64] + bytes(4) + footer[68:]) & 0xFFFFFFFF
+    if told != real:
+        faults.append("the footer's checksum is wrong")
+    kind = int.from_bytes(footer[60:64], "big")
+    current = int.from_bytes(footer[48:56], "big")
+    if kind == 2 and current != size - _SECTOR_BYTES:
+        faults.append(f"the footer tells of {current} bytes, the file holds {size - 512}")
+    if kind == 4:
+        faults.append("is the difference to another disk")
+    return faults
+
+
+def _ova(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
+    """DSP0243: the descriptor first, then the manifest, then the disks that it references."""
+    members = members_of(stream)
+    names = list(members)
+    disks = [name for name in names if name.endswith(".vmdk")]
+    if not names or not disks:
+        raise InputError("holds no VMDK")
+    faults = [] if names[0].endswith(".ovf") else ["the first member is no descriptor"]
+    faults += [f"{name} is a name with folders" for name in names if "/" in name]
+    manifest = next((name for name in names if name.endswith(".mf")), None)
+    if manifest is None:
+        faults.append("has no manifest")
+    else:
+        told = members[manifest].read(1 << 20).decode(errors="replace")
+        for name in names:
+            if name == manifest or name.endswith(".cert"):
+                continue
+            digest = hashlib.sha256()
+            members[name].seek(0)
+            while piece := members[name].read(_PIECE_BYTES):
+                digest.update(piece)
+            if f"SHA256({name})= {digest.hexdigest()}" not in told:
+                faults.append(f"the manifest has another digest of {name}")
+    disk = raw.with_name("disk.vmdk")
+    members[disks[0]].seek(0)
+    _written(members[disks[0]], disk)  # type: ignore[arg-type]
+    with disk.open("rb") as inner:
+        _need_one_file(inner)
+    _convert(disk, "vmdk", raw)
+    disk.unlink()
+    return faults
+
+
+_READERS: dict[str, Callable[[Path, BinaryIO, Path], list[str]]] = {
+    "stream": _stream, "gce": _gce, "ova": _ova,
+    **{driver: _converted(driver) for driver in ("vpc", "vhdx", "vdi", "vmdk")}}
