@@ -71,11 +71,11 @@ def as_raw(path: Path, kind: str) -> Iterator[Unpacked]:
             with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC),
                            "rb") as stream:
                 faults = _READERS[kind](path, stream, raw)
-        except OSError as error:
-            raise from_os_error(error, f"reading {path}") from error
         except BROKEN as error:
             raise InputError("is cut off or broken", where=str(path), why=str(error)[:200]) \
                 from error
+        except OSError as error:
+            raise from_os_error(error, f"reading {path}") from error
         except InputError as error:
             error.where = error.where or str(path)
             raise
