@@ -7,7 +7,9 @@ proven each time: its key is in no digest.
 from __future__ import annotations
 
 import hashlib
+import pkgutil
 import platform
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -60,11 +62,19 @@ def prove_once(
 
 @cache
 def _code() -> str:
-    """Return the digest of the code and data that prove: whatever of it changes, proves anew."""
+    """Return the digest of the code that proves, and of its lists: a change of it proves anew."""
     whole = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for room in _ROOMS:
-        for path in sorted((root / room).rglob("*")):
-            if path.suffix in (".py", ".yaml", ".txt"):
-                whole.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    checkout = Path(__file__).parents[1]
+    files = [path for room in _ROOMS for path in _modules(checkout / room)]
+    for path in [*files, checkout / "specs" / "data" / "licences.txt"]:
+        whole.update(f"{path.relative_to(checkout)}\0".encode() + path.read_bytes() + b"\0")
     return whole.hexdigest()
+
+
+def _modules(folder: Path) -> Iterator[Path]:
+    """Yield the files of a package's modules, and of the packages in it."""
+    for module in sorted(pkgutil.iter_modules([str(folder)]), key=lambda one: one.name):
+        if module.ispkg:
+            yield from _modules(folder / module.name)
+        else:
+            yield folder / f"{module.name}.py"

@@ -47,7 +47,7 @@ def validate(
     if (kind := kind_of(artefact, record)) is not None:
         with as_raw(artefact, kind) as disk:
             facts = replace(inspected(disk.raw, None), ccis_format=made_as(artefact, record),
-                            published=artefact, size_bytes=artefact.stat().st_size)
+                            published=artefact, size_bytes=facts_of(artefact, record).size_bytes)
             return _of_disk(artefact, facts, disk.faults, spec, record, key, started, progress)
     return _of_disk(artefact, inspected(artefact, record), None, spec, record, key, started,
                     progress)
