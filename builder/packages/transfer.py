@@ -32,6 +32,8 @@ log = logging.getLogger("ccis.transfer")
 
 PATIENCE = Patience()
 _CAUSES_SHOWN = 6
+_WHOLE_S = 4 * 3600.0
+"""For all files together, in which 500 MB come over a line of 35 kB/s; each has its own bound."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def ask(
 
     asked = json.dumps({**question, "patience": asdict(patience)})
     use = Use("fetching from repositories", kind="packages", counted=(folder,), stdin=asked,
-              on_line=on_line)
+              on_line=on_line, time_s=_WHOLE_S)
     with enclosure(None) as made:
         made.kernel_folders("/")
         made.new_folder("/tmp")  # noqa: S108 – its own
