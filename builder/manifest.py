@@ -47,7 +47,9 @@ Row = list[Any]
 
 @dataclass(frozen=True)
 class Written:
-    """A manifest that was written. digest: of its text. size_bytes: what the result takes on disk.
+    """A manifest that was written.
+
+    digest: of its text. size_bytes: what the result takes on disk, with its manifest.
     """
 
     digest: str
@@ -78,6 +80,7 @@ def write(folder: Path, data: Path) -> Written:
             seen.add(found.status.st_ino)
             size_bytes += found.status.st_blocks * 512
     text = json.dumps(rows, separators=(",", ":")).encode("ascii")
+    size_bytes += len(text) + len(stamps) * stamps.itemsize
     (folder / STAMPS).write_bytes(stamps.tobytes())
     (folder / MANIFEST).write_bytes(text)
     return Written(hashlib.sha256(text).hexdigest(), size_bytes)

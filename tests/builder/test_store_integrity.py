@@ -71,6 +71,15 @@ def test_what_is_damaged_is_found_and_made_again(
 
 
 @pytest.mark.parametrize("kind", ENTRIES)
+def test_a_result_of_any_kind_takes_room_and_can_be_evicted(store: Store, kind: str) -> None:
+    path = put(store, kind)
+    assert store.usage()[0][2] > 0
+    store.limit_bytes = 0
+    store.sweep()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
 def test_what_is_as_it_was_put_is_sound(store: Store, kind: str) -> None:
     path = put(store, kind)
     assert wholly(store) is None and entries.flaw_of(path) is None
