@@ -18,11 +18,13 @@ from publish.chain.refresh import Prepared, Signers, install, prepare, publish_t
 from publish.chain.store import Store
 from publish.current import Current, forget_unused_keys, read_current
 from publish.fill import STEP, Copied, fill, texts
+from publish.find import readable_indexes
 from publish.folder import sweep_leftovers
 from publish.merge import Merged
 from publish.model import KEYS, Index, epoch, moment, names_of, with_aliases
 from publish.remote import RemoteSigner
 from publish.sign import Signer, publish_key
+from publish.views import put_views
 from publish.workshop import Workshop, check_place, public_folder, workshop
 
 Edit = Callable[[Current, str], Merged]
@@ -134,10 +136,13 @@ def _planned(
                      "host's clock has not reached: one of the two is wrong")
     updated = moment(max(clock_s, last_s + 1))
     merged = edit(current, updated)
+    policy = merged.policy
     index = Index(
-        path=path, signing_key=signer.fingerprint, policy=merged.policy, channels=merged.channels,
+        path=path, signing_key=signer.fingerprint, policy=policy.name, channels=policy.order,
+        url=policy.url,
+        interval_hours=policy.freshness.interval_hours if policy.freshness else None,
         revision=before.revision if before else 0, updated=before.updated if before else updated,
-        builds=with_aliases(merged.builds, merged.channels),
+        builds=with_aliases(merged.builds, policy.order),
     )
     changed = index != before or not names_of(index) <= current.present
     if changed:
@@ -165,6 +170,7 @@ def _carry_out(
         install(works, prepared)
     for folder, path in made:
         works.switch(folder, path)
+    put_views(works, {**readable_indexes(works.root), **{plan.path: plan.index for plan in plans}})
     if prepared is not None:
         publish_timestamp(works, prepared)
     progress.finish(STEP, cached=not changing)

@@ -41,17 +41,21 @@ def find_build(root: Path, name: str) -> tuple[str, Index, PublishedBuild]:
                      remedy="there are: " + ", ".join(names[-5:]) if names else "publish one")
 
 
+def readable_indexes(root: Path) -> dict[str, Index]:
+    """Return the indexes that can be read, by path: a folder that is damaged is no matter here."""
+    found = {}
+    for path in release_folders(root, (INDEX,)).folders:
+        try:
+            with opened(root, path) as folder:
+                found[path] = parse_index(folder.read(INDEX, MAX_INDEX_BYTES))
+        except (UnusableError, IndexProblem):
+            continue
+    return found
+
+
 def any_index(root: Path) -> Index | None:
     """Return the index of some folder of the tree, None when there is none that can be read.
 
     What is wrong with one is said by whoever changes it.
     """
-    if not root.is_dir():
-        return None
-    for path in release_folders(root, (INDEX,)).folders:
-        try:
-            with opened(root, path) as folder:
-                return parse_index(folder.read(INDEX, MAX_INDEX_BYTES))
-        except (UnusableError, IndexProblem):
-            continue
-    return None
+    return next(iter(readable_indexes(root).values()), None) if root.is_dir() else None

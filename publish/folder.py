@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.beneath.root import Root
 from host.sparse import pieces
+from publish.indexes import folders
 
 _CHUNK_BYTES = 1 << 20
 _PATH_CHARACTERS = 1024  # no more in an index either (publish.model.FolderPath)
@@ -49,7 +50,10 @@ class Folder:
         others: dict[str, str] = {}
         with os.scandir(self.descriptor) as listing:
             for item in listing:
-                there = item.stat(follow_symlinks=False)
+                try:
+                    there = item.stat(follow_symlinks=False)
+                except FileNotFoundError:  # the folder was exchanged, and is being removed
+                    continue
                 if stat.S_ISREG(there.st_mode):
                     inode = (there.st_dev, there.st_ino)
                     files[item.name] = Entry(item.name, there.st_size, inode)
@@ -136,7 +140,8 @@ class Layout:
 def release_folders(root: Path, marks: Collection[str]) -> Layout:
     """Return what is below `root`.
 
-    marks: names of files that are in a release folder alone; so is the name `images` of a folder.
+    marks: names of files that are in a release folder alone, indexes for other tools apart; so is
+    the name `images` of a folder.
     Folders that vanish meanwhile are left out: a publisher may be at work.
     """
     found = Layout()
@@ -148,10 +153,11 @@ def release_folders(root: Path, marks: Collection[str]) -> Layout:
             continue
         try:
             with opened(root, path) as folder, os.scandir(folder.descriptor) as listing:
-                kinds = {item.name: item.stat(follow_symlinks=False).st_mode for item in listing}
+                kinds = dict(_kinds(listing))
         except (UnusableError, FileNotFoundError):
             continue
-        is_release = Path(path).name == "images" or bool(set(marks) & set(kinds))
+        apart = Path(path).parts[:1] and Path(path).parts[0] in folders()
+        is_release = not apart and (Path(path).name == "images" or bool(set(marks) & set(kinds)))
         if is_release:
             found.folders.append(path)  # whoever checks the release sees its links
         for name, mode in kinds.items():
@@ -166,6 +172,12 @@ def release_folders(root: Path, marks: Collection[str]) -> Layout:
                 found.strays[inner] = "it is not part of the release"
     found.folders.sort()
     return found
+
+
+def _kinds(listing: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, int]]:
+    for item in listing:
+        with suppress(FileNotFoundError):  # gone since it was listed
+            yield item.name, item.stat(follow_symlinks=False).st_mode
 
 
 def sweep_leftovers(root: Path, path: str) -> None:

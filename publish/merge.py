@@ -17,7 +17,6 @@ from publish.model import (
     PROVENANCE_SUFFIX,
     RECORD_SUFFIX,
     SUM_SUFFIX,
-    Channel,
     Index,
     PublishedBuild,
     PublishedFile,
@@ -113,8 +112,7 @@ class Merged:
     sources: dict[str, Path]
     records: dict[str, bytes]
     removed: list[str]
-    policy: str
-    channels: list[Channel]
+    policy: Policy
 
 
 def merge(
@@ -166,7 +164,7 @@ def merge(
          for entry in kept for file in entry.files if file.file in sources},
         {document.file: records[document.file] for entry in kept for document in entry.documents
          if document.file in records},
-        sorted(set(entries) - names), policy.name, policy.order,
+        sorted(set(entries) - names), policy,
     )
 
 

@@ -58,6 +58,10 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Line = Annotated[str, Field(max_length=500), AfterValidator(_line)]
 """Words of a person, for people: one line."""
 
+TreeUrl = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~-]+)*$",
+                               max_length=500)]
+"""Where a tree is served, without a slash at its end."""
+
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -205,7 +209,8 @@ class Index(BaseModel):
     revision: grows by one with each change. updated: when that was, later than any time before:
     names whose content changed carry it as their time, so that no two contents of one name have
     the same (mirrors and caches compare size and time alone).
-    channels: those of the policy, which is named. series: of each flavour.
+    channels: those of the policy, which is named. url: where the root of the tree is served.
+    interval_hours: how often a new build is expected in the last channel.
     """
 
     model_config = _FROZEN
@@ -217,6 +222,8 @@ class Index(BaseModel):
     updated: Moment = "1970-01-01T00:00:00Z"
     policy: Name = "rehearsal"
     channels: list[Channel] = ["production"]
+    url: TreeUrl | None = None
+    interval_hours: Annotated[int, Field(ge=1, le=87600)] | None = None
     builds: list[PublishedBuild]
 
     def dump(self) -> str:

@@ -35,7 +35,7 @@ def edit_of(name: str, move: Move, policy: Policy) -> Edit:
             raise InputError(f"there is no build {name} any more", where=name)
         builds = [move(build, index, at) if build.name == name else build
                   for build in index.builds]
-        return Merged(builds, {}, {}, [], policy.name, policy.order)
+        return Merged(builds, {}, {}, [], policy)
 
     return edit
 

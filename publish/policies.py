@@ -11,7 +11,7 @@ from host.errors import InputError
 from host.yaml_files import load
 from images.record import Name
 from publish.gates import Gate, parse_gate
-from publish.model import CHANNELS, Channel, Fingerprint
+from publish.model import CHANNELS, Channel, Fingerprint, TreeUrl
 
 FOLDER = Path(__file__).with_name("policy")
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
@@ -55,7 +55,10 @@ class ChannelPolicy(BaseModel):
 
 
 class Policy(BaseModel):
-    """The whole of a file of publish/policy. approvers: fingerprints of who may approve."""
+    """The whole of a file of publish/policy. approvers: fingerprints of who may approve.
+
+    url: where the root of the tree is served, for indexes that need whole addresses.
+    """
 
     model_config = _FROZEN
 
@@ -66,6 +69,7 @@ class Policy(BaseModel):
     approvers: list[Fingerprint] = []
     retention: Retention | None = None
     freshness: Freshness | None = None
+    url: TreeUrl | None = None
 
     @property
     def order(self) -> list[Channel]:

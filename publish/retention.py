@@ -65,7 +65,7 @@ def pruning(policy: Policy, retention: Retention) -> Edit:
     def edit(current: Current, at: str) -> Merged:
         index = current.index
         if index is None:
-            return Merged([], {}, {}, [], policy.name, policy.order)
+            return Merged([], {}, {}, [], policy)
         fate = {each.build: each.verdict for each in decide(index, retention, epoch(at))}
         builds = []
         for build in index.builds:
@@ -78,6 +78,6 @@ def pruning(policy: Policy, retention: Retention) -> Edit:
             if fate[build.name] != "leaves":
                 builds.append(build)
         gone = sorted(name for name, verdict in fate.items() if verdict == "leaves")
-        return Merged(builds, {}, {}, gone, policy.name, policy.order)
+        return Merged(builds, {}, {}, gone, policy)
 
     return edit

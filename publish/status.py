@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from publish.model import Channel, Index, PublishedBuild, epoch, moment
@@ -50,19 +50,22 @@ class TreeStatus:
 
 
 def status(
-    indexes: Mapping[str, Index], policy_of: Callable[[str], Policy | None], at_s: int,
+    indexes: Mapping[str, Index], policy: Policy | None, at_s: int,
 ) -> TreeStatus:
     """Return how a tree is at a time, in seconds since 1970.
 
-    policy_of: from the name of a policy to it; None where it is not at hand, and so nothing of it
-    can be overdue.
+    policy: judge by its cadence; None: by what each index says of its own.
     """
     series = []
     for path, index in sorted(indexes.items()):
-        policy = policy_of(index.policy)
+        interval = index.interval_hours
+        if policy is not None:
+            interval = policy.freshness.interval_hours if policy.freshness else None
+        last = (policy.order if policy else index.channels)[-1]
         for kind in sorted({build.series for build in index.builds}):
             members = [build for build in index.builds if build.series == kind]
-            series += [_of_channel(path, members, channel, policy, at_s)
+            series += [_of_channel(path, members, channel, interval if channel == last else None,
+                                   at_s)
                        for channel in index.channels]
     builds = [build for index in indexes.values() for build in index.builds]
     return TreeStatus(
@@ -73,15 +76,16 @@ def status(
 
 
 def _of_channel(
-    path: str, members: list[PublishedBuild], channel: Channel, policy: Policy | None, at_s: int,
+    path: str, members: list[PublishedBuild], channel: Channel,
+    interval_hours: int | None, at_s: int,
 ) -> SeriesStatus:
     offered = sorted((build for build in members if build.reached(channel)),
                      key=lambda build: build.order)
     newest = offered[-1] if offered else None
     entered = _entered(newest, channel) if newest else None
     due = None
-    if policy and policy.freshness and channel == policy.order[-1] and entered:
-        due = moment(epoch(entered) + policy.freshness.interval_hours * 3600)
+    if interval_hours is not None and entered:
+        due = moment(epoch(entered) + interval_hours * 3600)
     first = members[0]
     return SeriesStatus(
         path=path, flavour=first.flavour, version=first.version, arch=first.arch, channel=channel,

@@ -10,25 +10,27 @@ below it, and says of each folder how new it is: an older state that was signed 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from host.errors import InputError
 from host.progress import Progress, Silent
+from publish import indexes
 from publish.chain.client import Chain, ChainError, first_root, follow, state_folder
 from publish.chain.files import check_files
 from publish.chain.names import FOLDER as CHAIN
-from publish.check_folder import FolderCheck
+from publish.check_folder import MAX_SIGNED_BYTES, FolderCheck
 from publish.folder import Layout, UnusableError, release_folders
-from publish.model import CHECKSUM, INDEX, KEYS, names_of
+from publish.model import CHECKSUM, INDEX, KEYS, Index, IndexProblem, names_of, parse_index
 from publish.report import Finding, Report
 from publish.sign import MAX_KEY_BYTES
 from publish.source import HttpTree, LocalTree
 from publish.trust import Keyring, SignatureError, keyring, keyring_of_file
 from publish.verify_one import verify_artefact
+from publish.views import check_views
 
-_TRIES = 3
+_TRIES = 6
 _PAUSE_S = 0.3
 
 
@@ -84,7 +86,8 @@ def verify(
                              where=text, remedy="verify the whole tree, without --artefact")
         return report
     if isinstance(tree, LocalTree):
-        _look_at_layout(tree, layout, chain, bootstrap, report)
+        _look_at_layout(tree, layout, report)
+        _check_chain_files(tree, wish, chain, bootstrap, report)
     paths = sorted({*layout.folders, *(chain.indexes if chain else ())})
     if not paths and not report.findings:
         raise InputError("is not a release tree", where=text,
@@ -95,6 +98,7 @@ def verify(
         for path in paths:
             task = _Task(tree, path, own, pinned, chain, wish.payload, progress or Silent())
             used |= task.run(report)
+    _check_indexes(tree, wish, paths, chain, bootstrap, report)
     report.folders = paths
     report.fingerprints = sorted(used)
     _check_keys(tree, used, report)
@@ -128,17 +132,52 @@ def _chain(
     return chain, bootstrap
 
 
-def _look_at_layout(
-    tree: LocalTree, layout: Layout, chain: Chain | None, bootstrap: bytes, report: Report,
-) -> None:
+def _look_at_layout(tree: LocalTree, layout: Layout, report: Report) -> None:
     """Report what lies where nothing belongs; keys and the chain's files are looked at one by one.
     """
     for path, problem in (layout.odd | layout.strays).items():
-        is_key = Path(path).parent == Path(KEYS)
+        apart = Path(path).parts[0] in indexes.folders() and path in layout.strays
+        is_key = Path(path).parent == Path(KEYS) or apart
         if not is_key and not (path in layout.strays and path.startswith(f"{CHAIN}/")):
             report.findings.append(Finding(path, problem))
-    mine = [path for path in layout.strays if path.startswith(f"{CHAIN}/")]
-    report.findings += [Finding(*each) for each in check_files(tree, mine, chain, bootstrap)]
+
+
+def _check_chain_files(
+    tree: LocalTree, wish: Wish, chain: Chain | None, bootstrap: bytes, report: Report,
+) -> None:
+    """Look at each file of tuf/, once more should somebody publish meanwhile."""
+    found: list[tuple[str, str]] = []
+    for remaining in reversed(range(_TRIES)):
+        mine = [path for path in release_folders(tree.root, (CHECKSUM, INDEX)).strays
+                if path.startswith(f"{CHAIN}/")]
+        found = list(check_files(tree, mine, chain, bootstrap))
+        if not (found and remaining):
+            break
+        time.sleep(_PAUSE_S)
+        with suppress(ChainError):
+            chain = follow(tree, bootstrap, wish.state or state_folder(tree, bootstrap))
+    report.findings += [Finding(*each) for each in found]
+
+
+def _check_indexes(
+    tree: LocalTree | HttpTree, wish: Wish, paths: list[str], chain: Chain | None,
+    bootstrap: bytes, report: Report,
+) -> None:
+    """Make the indexes for other tools again and compare, once more should somebody publish."""
+    for remaining in reversed(range(_TRIES)):
+        served: dict[str, Index] = {}
+        for path in paths:  # whoever checks the folder reports what can't be read
+            with suppress(UnusableError, IndexProblem), tree.folder(path, set) as folder:
+                served[path] = parse_index(folder.read(INDEX, MAX_SIGNED_BYTES))
+        wrong, late = check_views(tree, served, chain.indexes if chain else {})
+        if not (wrong and remaining):
+            break
+        time.sleep(_PAUSE_S)
+        if chain is not None:
+            with suppress(ChainError):
+                chain = follow(tree, bootstrap, wish.state or state_folder(tree, bootstrap))
+    report.findings += [Finding(path, problem) for path, problem in wrong.items()]
+    report.notes += late
 
 
 @dataclass(frozen=True)

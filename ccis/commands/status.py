@@ -32,20 +32,12 @@ def status(
 
     Exit status 1 when a series is overdue. Nothing is verified: `ccis verify` does that.
     """
-    from host.errors import InputError
     from publish.find import indexes
-    from publish.policies import Policy, load_policy
+    from publish.policies import load_policy
     from publish.status import status as status_of
 
-    def known(name: str) -> Policy | None:
-        try:
-            return load_policy(policy or name)
-        except InputError:
-            if policy:
-                raise
-            return None
-
-    found = status_of(indexes(root), known, int(time.time()))
+    judge = load_policy(policy) if policy else None
+    found = status_of(indexes(root), judge, int(time.time()))
     output.report({**vars(found), "overdue": found.overdue},
                   lambda: [_line(each) for each in found.series], to_json=json)
     if found.overdue:

@@ -24,7 +24,9 @@ DAYS = {"root": 365, "targets": 90, "release": 90, "snapshot": 14, "timestamp": 
 keep news from readers: `ccis trust renew` makes a new one, once a day."""
 
 KEPT_VERSIONS = 3
-"""So many versions of a role's file stay, for readers that began before the newest was there."""
+GRACE_S = 86400
+"""So many versions of a role's file stay, and those of the last day, for readers that began before
+the newest was there."""
 
 _SAFE = re.compile(r"[A-Za-z0-9._+-]{1,255}")
 

@@ -76,8 +76,12 @@ def prepare(
 
 
 def install(works: Workshop, prepared: Prepared) -> None:
-    """Put the new files into the tree; no reader looks at them before publish_timestamp()."""
-    for name, content in prepared.files.items():
+    """Put the new files into the tree; no reader looks at them before publish_timestamp().
+
+    What vouches for a file comes before it: should we be killed, nothing is there that nobody
+    vouches for. The next run sees what is missing.
+    """
+    for name, content in sorted(prepared.files.items(), key=lambda each: "/" in each[0]):
         put(works, name, content, prepared.time_s)
 
 
@@ -85,7 +89,7 @@ def publish_timestamp(works: Workshop, prepared: Prepared) -> None:
     """Let readers find the new files, and remove what none needs any more."""
     if prepared.timestamp is not None:
         put(works, TIMESTAMP, prepared.timestamp, prepared.time_s)
-    forget_old(works, prepared.roles)
+    forget_old(works, prepared.roles, prepared.time_s)
 
 
 @dataclass
@@ -125,11 +129,13 @@ class _Preparing:
         wanted = {path: TargetFile(size_bytes, {"sha256": sha256}, path,
                                    {"custom": custom} if custom else None)
                   for path, (size_bytes, sha256, custom) in about.items()}
+        copy = index_target(index.path, index.revision).partition("/")[2]
+        if not self.store.has(copy, text):
+            self.prepared.files[copy] = text
         old = self.store.newest(role, Targets)
         if old is not None and old.signed.targets == wanted and self._holds(
                 old, targets.signed, role):
             return old.signed.version
-        self.prepared.files[index_target(index.path, index.revision).partition("/")[2]] = text
         new = self._signed(Targets(targets=wanted), role, "release", targets.signed)
         return new.signed.version
 

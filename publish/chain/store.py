@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tuf.api.metadata import Metadata, Root, T, Targets, Timestamp
 from host.beneath.root import Root as Tree
 from host.errors import InputError
 from host.files import sync_path
-from publish.chain.names import FOLDER, KEPT_VERSIONS, TIMESTAMP
+from publish.chain.names import FOLDER, GRACE_S, KEPT_VERSIONS, TIMESTAMP
 from publish.workshop import Workshop, public_folder
 
 LIMIT_BYTES = 64 << 20
@@ -75,6 +76,13 @@ class Store:
             return None
         return self.read(TIMESTAMP, Timestamp)
 
+    def has(self, name: str, content: bytes) -> bool:
+        """Say whether a file of tuf/ is there with this content."""
+        tree, path = Tree(self.root), f"/{FOLDER}/{name}"
+        status = tree.stat(path)
+        return (status is not None and stat.S_ISREG(status.st_mode)
+                and status.st_size == len(content) and tree.read(path, len(content)) == content)
+
     def read(self, name: str, kind: type[T]) -> Metadata[T]:
         """Return a file as metadata of a kind; its signatures are not looked at."""
         where = str(self.root / FOLDER / name)
@@ -104,12 +112,17 @@ def put(works: Workshop, name: str, content: bytes, time_s: int) -> None:
     sync_path(folder)
 
 
-def forget_old(works: Workshop, roles: list[str], *, keep: int = KEPT_VERSIONS) -> None:
-    """Remove what no reader needs any more: old versions of roles' files and of indexes."""
+def forget_old(works: Workshop, roles: list[str], now_s: int) -> None:
+    """Remove what no reader needs any more: old versions of roles' files and of indexes.
+
+    now_s: in seconds since 1970; what is younger than a day may be on some reader's way.
+    """
     store, tree = Store(works.root), Tree(works.root)
     for role in roles:
-        for version in store.versions(role)[:-keep]:
-            tree.remove(f"/{FOLDER}/{version}.{role}.json")
+        for version in store.versions(role)[:-KEPT_VERSIONS]:
+            status = tree.stat(f"/{FOLDER}/{version}.{role}.json")
+            if status is not None and status.st_mtime < now_s - GRACE_S:
+                tree.remove(f"/{FOLDER}/{version}.{role}.json")
     used = store.index_copies(roles)
     for name in tree.names(f"/{FOLDER}/index"):
         if name not in used:

@@ -21,7 +21,7 @@ http {{
     uwsgi_temp_path {place}/t4; scgi_temp_path {place}/t5;
     {cache}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
         {body}
     }}
 }}
@@ -53,10 +53,21 @@ def _running(words: list[str | Path], port: int) -> Iterator[None]:
 
 
 @contextmanager
-def nginx(root: Path, place: Path) -> Iterator[str]:
+def nginx(root: Path, place: Path, port: int | None = None) -> Iterator[str]:
     """Serve a tree with nginx; place: a folder for its own files. Yield the URL of the root."""
-    with _nginx(f"root {root};", "", place) as url:
+    with _nginx(f"root {root};", "", place, port or free_port()) as url:
         yield url
+
+
+@contextmanager
+def nginx_tls(root: Path, place: Path, certificate: Path, key: Path) -> Iterator[str]:
+    """Serve a tree by HTTPS, with TLS 1.3, which LXD's client demands and nginx 1.22 must be told.
+    """
+    body = (f"root {root}; ssl_certificate {certificate}; ssl_certificate_key {key}; "
+            "ssl_protocols TLSv1.2 TLSv1.3;")
+    port = free_port()
+    with _nginx(body, "", place, port, " ssl"):
+        yield f"https://localhost:{port}"
 
 
 @contextmanager
@@ -66,17 +77,18 @@ def caching_proxy(origin: str, place: Path) -> Iterator[str]:
     cache = f"proxy_cache_path {place}/cache keys_zone=c:1m inactive=1h;"
     body = (f"location / {{ proxy_pass {origin}; proxy_cache c; proxy_cache_valid 200 1s; "
             "proxy_cache_revalidate on; }")
-    with _nginx(body, cache, place) as url:
+    with _nginx(body, cache, place, free_port()) as url:
         yield url
 
 
 @contextmanager
-def _nginx(body: str, cache: str, place: Path) -> Iterator[str]:
+def _nginx(
+    body: str, cache: str, place: Path, port: int, tls: str = "",
+) -> Iterator[str]:
     place.mkdir(parents=True, exist_ok=True)
-    port = free_port()
     settings = place / "nginx.conf"
     settings.write_text("user root;" + _NGINX.format(place=place, port=port, body=body,
-                                                     cache=cache))
+                                                     cache=cache, tls=tls))
     with _running(["nginx", "-c", settings, "-e", place / "errors"], port):
         yield f"http://127.0.0.1:{port}"
 

@@ -311,7 +311,7 @@ def test_an_overdue_series_is_said(
     found = {IMAGES: find_build(root, name("20261120.0"))[1]}
     entered = T0 + 50 * HOUR
     for at_s, overdue in ((entered + 167 * HOUR, []), (entered + 169 * HOUR, ["production"])):
-        said = status(found, lambda _: policy, at_s)
+        said = status(found, None, at_s)
         assert [each.channel for each in said.overdue] == overdue
         assert [each.due for each in said.series if each.channel == "production"] == [
             moment(entered + 168 * HOUR)]
@@ -339,11 +339,11 @@ def test_an_index_of_the_first_schema_goes_on_in_production(
     file = root / IMAGES / "index.json"
     value = json.loads(file.read_text())
     value["schema_version"] = 1
-    for key in ("revision", "updated", "policy", "channels"):
+    for key in ("revision", "updated", "policy", "channels", "url", "interval_hours"):
         del value[key]
     for build in value["builds"]:
         for key in ("channel", "pinned", "leaves", "deprecated", "withdrawn", "unproven", "proofs",
-                    "history"):
+                    "history", "provenance"):
             del build[key]
         for each in build["files"]:
             del each["aliases"]

@@ -77,7 +77,7 @@ def test_nothing_half_made_is_below_the_root(
     put(build)
     done.set()
     watcher.join()
-    assert seen == {*expected, "keys", "centos"}
+    assert seen == {*expected, "keys", "centos", "indexes"}
 
 
 def test_an_rsync_in_the_middle_of_publications_brings_nothing_else(

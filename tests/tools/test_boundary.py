@@ -86,7 +86,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "validate/compare/unpacking.py"),
     "the staged folder of a public tree, new and the publisher's own": (
         "publish/chain/ceremony.py", "publish/chain/store.py", "publish/copy.py",
-        "publish/fill.py", "publish/merge.py", "publish/workshop.py"),
+        "publish/fill.py", "publish/merge.py", "publish/views.py", "publish/workshop.py"),
     "libguestfs's calls of these names, inside the appliance": ("validate/mounts.py",),
     "descriptors of a folder that was opened without following links": ("publish/folder.py",),
     "the repository in the user's own cache": (
@@ -112,6 +112,7 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("publish/sign.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/tree.py", "root"): "the top of a public tree, which a person names",
     ("publish/source.py", "root"): "the top of a public tree, which a person names",
+    ("publish/views.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/workshop.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/verify.py", "tree"): "the top of a public tree, which a person names",
     ("publish/verify.py", "root"): "the top of a public tree, which a person names",
