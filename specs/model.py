@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -183,7 +184,7 @@ def load(name_or_path: str | Path) -> Spec:
 def _load(path: Path, seen: tuple[Path, ...]) -> Spec:
     if path in seen:
         raise InputError("extends itself", where=str(path))
-    spec = load_yaml(path, Spec)
+    spec: Spec = _read(path, _changed(path), Spec)
     inherited: dict[str, Rule] = {}
     waivers: list[Waiver] = []
     if spec.extends is None:
@@ -200,7 +201,8 @@ def _load(path: Path, seen: tuple[Path, ...]) -> Spec:
         for dropped in spec.without:
             del inherited[dropped]
     for name in spec.parts:
-        for rule in load_yaml(PARTS / f"{name}.yaml", Part).completed():
+        for rule in _read(
+                PARTS / f"{name}.yaml", _changed(PARTS / f"{name}.yaml"), Part).completed():
             inherited[rule.id] = rule
     inherited.update({rule.id: rule for rule in spec.rules})
     inherited.update({rule.id: rule for rule in spec.if_there if rule.id in inherited})
@@ -210,6 +212,24 @@ def _load(path: Path, seen: tuple[Path, ...]) -> Spec:
                          why="there is no such rule")
     return spec.model_copy(update={
         "rules": list(inherited.values()), "waivers": [*waivers, *spec.waivers]})
+
+
+Document = TypeVar("Document", Spec, Part)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, changed: tuple[int, int], model: type[Document]) -> Document:
+    """Return a file's content; a baseline that ten targets extend is read once."""
+    return load_yaml(path, model)
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    """Return what tells a file from what it was: time and length; zeros: load_yaml says why."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 def _file(name_or_path: str | Path, folder: Path) -> Path:

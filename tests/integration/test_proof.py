@@ -27,6 +27,14 @@ def test_the_image_meets_its_spec(
     assert sum(r["status"] == "passed" for r in report["results"]) >= 20
 
 
+def test_a_second_proof_of_the_same_bytes_is_the_one_that_was_kept(
+    ccis: Command, built: Path,
+) -> None:
+    """It has the first one's duration: nothing was read again."""
+    first, second = ccis.json("validate", built), ccis.json("validate", built)
+    assert first == second
+
+
 def test_an_image_that_breaks_a_rule_ends_with_status_1_and_names_it(
     ccis: Command, built: Path, tmp_path: Path,
 ) -> None:
