@@ -30,7 +30,8 @@ def seal(tree: Tree, rules: Sequence[Rule]) -> None:
             for path in check.paths:
                 tree.write(path, "")
         elif isinstance(check, FileContent):
-            tree.write(check.path, check.equals)
+            tree.write(check.path, check.equals,
+                       None if check.mode is None else int(check.mode, 8))
         elif isinstance(check, FileLines):
             tree.write(check.path, with_lines(tree.read(check.path), check))
         else:

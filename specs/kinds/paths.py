@@ -26,12 +26,16 @@ class EmptyFile(Check):
 
 
 class FileContent(Check):
-    """The file holds exactly this text. Sealing writes it (an existing mode stays, else 0644)."""
+    """The file holds exactly this text. Sealing writes it.
+
+    mode: that it must have; without it an existing mode stays, and a new file gets 0644.
+    """
 
     sealable: ClassVar[bool] = True
     kind: Literal["file_content"] = "file_content"
     path: GuestPath
     equals: str
+    mode: Mode | None = None
 
 
 class Present(Check):

@@ -49,6 +49,8 @@ def file_content(check: FileContent, view: View) -> Finding:
     if entry is None or not entry.is_file:
         return Finding(False, f"{check.path} is not a regular file", check.equals)
     text = view.text(check.path)
+    if check.mode is not None and entry.permissions != check.mode:
+        return Finding(False, f"mode {entry.permissions}", f"mode {check.mode}")
     return Finding(text == check.equals, text or "", check.equals)
 
 

@@ -206,10 +206,12 @@ def good(spec_name: str = "baseline", arch: str = "x86_64", version: str = "10")
     names = [name for name in PACKAGES
              if shape == "disk" or name not in ("kernel-core", "dracut")]
     _of_target(spec_name.removeprefix("targets/"), files, names)
+    loose: set[str] = set()
     for rule in spec.rules:
         if isinstance(rule.check, FileContent) and rule.seal:
-            files[rule.check.path] = File(rule.check.equals, mode=0o600) \
-                if "sshd_config.d" in rule.check.path else rule.check.equals
+            loose.add(rule.check.path)  # of no package: the builder's list must know it
+            files[rule.check.path] = File(
+                rule.check.equals, mode=int(rule.check.mode or "0644", 8))
         elif isinstance(rule.check, FileLines) and rule.seal:
             files[rule.check.path] = with_lines(files.get(rule.check.path, ""), rule.check)
         elif isinstance(rule.check, DataSources) and rule.check.sources:
@@ -232,7 +234,7 @@ def good(spec_name: str = "baseline", arch: str = "x86_64", version: str = "10")
     disk, raw = _disk(arch)
     return Model(spec, arch, version, shape,
                  {path: _labelled(path, what) for path, what in files.items()}, packages,
-                 disk if shape == "disk" else None, record, raw)
+                 disk if shape == "disk" else None, record, raw, loose=loose)
 
 
 def _of_target(target: str, files: dict[str, Any], names: list[str]) -> None:
