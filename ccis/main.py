@@ -24,7 +24,7 @@ from ccis import log, output
 from host import clean_room
 
 _ORDER = ["doctor", "list", "lint", "explain", "plan", "build", "validate", "boot", "publish",
-          "verify", "reproduce"]
+          "promote", "verify", "reproduce"]
 """How the help lists what it knows; further commands follow in the order of the alphabet."""
 
 _EPILOG = """\b

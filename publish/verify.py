@@ -16,11 +16,11 @@ from pathlib import Path
 
 from host.errors import InputError
 from host.progress import Progress, Silent
-from publish import indexes
+from publish import check_folder, indexes
 from publish.chain.client import Chain, ChainError, first_root, follow, state_folder
 from publish.chain.files import check_files
 from publish.chain.names import FOLDER as CHAIN
-from publish.check_folder import MAX_SIGNED_BYTES, FolderCheck
+from publish.check_folder import FolderCheck
 from publish.folder import Layout, UnusableError, release_folders
 from publish.model import CHECKSUM, INDEX, KEYS, Index, IndexProblem, names_of, parse_index
 from publish.report import Finding, Report
@@ -31,7 +31,7 @@ from publish.verify_one import verify_artefact
 from publish.views import check_views
 
 _TRIES = 6
-_PAUSE_S = 0.3
+_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def _check_chain_files(
     for remaining in reversed(range(_TRIES)):
         mine = [path for path in release_folders(tree.root, (CHECKSUM, INDEX)).strays
                 if path.startswith(f"{CHAIN}/")]
-        found = list(check_files(tree, mine, chain, bootstrap))
-        if not (found and remaining):
+        before, found = found, list(check_files(tree, mine, chain, bootstrap))
+        if not (found and remaining) or found == before:
             break
         time.sleep(_PAUSE_S)
         with suppress(ChainError):
@@ -164,13 +164,16 @@ def _check_indexes(
     bootstrap: bytes, report: Report,
 ) -> None:
     """Make the indexes for other tools again and compare, once more should somebody publish."""
+    outcomes: list[tuple[dict[str, Index], dict[str, str]]] = []
     for remaining in reversed(range(_TRIES)):
         served: dict[str, Index] = {}
         for path in paths:  # whoever checks the folder reports what can't be read
             with suppress(UnusableError, IndexProblem), tree.folder(path, set) as folder:
-                served[path] = parse_index(folder.read(INDEX, MAX_SIGNED_BYTES))
+                served[path] = parse_index(folder.read(INDEX, check_folder.MAX_SIGNED_BYTES))
         wrong, late = check_views(tree, served, chain.indexes if chain else {})
-        if not (wrong and remaining):
+        outcomes.append((served, wrong))
+        # Three times the same: nobody is at work, it is wrong.
+        if not (wrong and remaining) or outcomes[-3:] == [outcomes[-1]] * 3:
             break
         time.sleep(_PAUSE_S)
         if chain is not None:
