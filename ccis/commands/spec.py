@@ -27,7 +27,11 @@ def _load(name: str) -> Spec:
 
 @app.command("list")
 def list_specs(json: JsonOption = False) -> None:
-    """List the specs that come with ccis."""
+    """List the specs that come with ccis.
+
+    \b
+    ccis spec list
+    """
     from specs.model import load, names
 
     found = [(name, load(name)) for name in names()]
