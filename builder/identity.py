@@ -107,8 +107,14 @@ def is_module(name: str) -> bool:
 
 
 def _path_of(name: str) -> Path:
+    """Return the file of a module as Python's import finds it.
+
+    A folder is a package by its __init__.py alone: what a room that was renamed leaves of itself
+    in a checkout (its __pycache__) must not hide the module that has its name now.
+    """
     place = _PROJECT.joinpath(*name.split("."))
-    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    package = place / "__init__.py"
+    return package if package.is_file() else place.with_suffix(".py")
 
 
 @cache

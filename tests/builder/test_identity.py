@@ -110,5 +110,17 @@ def test_a_format_is_its_own_module_and_what_that_imports() -> None:
     assert "builder.formats.machines.ovf" not in own
 
 
+def test_the_leftover_of_a_package_hides_no_module_of_its_name(project: Path) -> None:
+    """git leaves __pycache__ behind where a package became a module."""
+    module = project / "builder/disk/layout.py"
+    before = code_identity("builder.disk.layout")
+    (module.with_suffix("") / "__pycache__").mkdir(parents=True)
+    identity.forget()
+    assert code_identity("builder.disk.layout") == before
+    module.write_text(module.read_text() + "\n_mutated = 1\n")
+    identity.forget()
+    assert code_identity("builder.disk.layout") != before
+
+
 def test_silent_modules_are_there_and_few() -> None:
     assert all(is_module(name) for name in SILENT) and len(SILENT) < 10
