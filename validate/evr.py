@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
+from host.patterns import pattern
 from validate.rpmdb import Relation
 
 _LESS, _GREATER, _EQUAL = 2, 4, 8
-_PART = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
+_PART = pattern(r"[0-9]+|[A-Za-z]+|~|\^")
 
 
 def _compare_parts(one: str, other: str) -> int:
     """Compare two versions or releases: rpm, rpmio/rpmvercmp.c."""
-    left, right = _PART.findall(one[:512]), _PART.findall(other[:512])
+    left, right = ([found[0] for found in _PART.finditer(text[:512])]
+                   for text in (one, other))
     for mine, its in zip(left, right, strict=False):
         if mine == its:
             continue

@@ -236,7 +236,7 @@ def test_devices_that_stand_on_each_other_many_times_are_gone_through_once() -> 
 
 def test_more_files_than_any_image_has_are_bad_input() -> None:
     with quickly(30, 1500), pytest.raises(InputError, match="more than 1000000 files"):
-        parse_tree(b"f\x00644\x000\x000\x000\x00\x00a\x00\x00" * 1_000_001)
+        parse_tree(b"f\x00644\x000\x000\x000\x000\x00\x00a\x00\x00" * 1_000_001)
 
 
 def test_a_guest_can_t_break_out_of_the_frame_of_its_answers() -> None:

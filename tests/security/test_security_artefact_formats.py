@@ -174,7 +174,8 @@ def test_mutated_headers_are_judged_in_time_and_open_nothing(
 def test_every_use_of_a_disk_says_its_format() -> None:
     """qemu-img and QEMU are told nodes by host.block; a bare file name would be probed."""
     allowed = {"host/block.py", "validate/artefact.py", "validate/compare/builds.py",
-               "validate/boot/qemu.py", "host/appliance.py", "ccis/doctor/tools.py"}
+               "validate/boot/qemu.py", "validate/packed.py", "host/appliance.py",
+               "ccis/doctor/tools.py"}
     found = set()
     for path in ROOT.glob("*/**/*.py"):
         room = path.relative_to(ROOT).parts[0]
@@ -188,13 +189,14 @@ def test_every_use_of_a_disk_says_its_format() -> None:
     assert found <= allowed
     for name in ("validate/artefact.py", "validate/compare/builds.py"):
         assert "block.name(" in (ROOT / name).read_text()
+    assert '"driver": driver' in (ROOT / "validate/packed.py").read_text()
 
 
 def test_a_reader_on_its_own_is_a_process_that_ends_when_its_owner_does(tmp_path: Path) -> None:
     """The worker gets its request, and says what it made of it, on its standard streams."""
     image = tmp_path / "a.qcow2"
     image.write_bytes(header(name=b"/etc/hostname"))
-    request = {"path": str(image), "record": None, "key": None,
+    request = {"path": str(image), "format": "qcow2", "record": None, "key": None,
                "spec": load("baseline").model_dump(mode="json")}
     done = subprocess.run([sys.executable, "-m", "validate.worker"], input=json.dumps(request),
                           text=True, capture_output=True, cwd=ROOT, check=True)
