@@ -73,8 +73,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
         "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
         "publish/chain/keys.py", "publish/policies.py", "publish/remote.py", "publish/sign.py",
-        "publish/source.py", "publish/tree.py", "publish/verify.py", "validate/artefact.py",
-        "validate/key.py"),
+        "publish/serve.py", "publish/source.py", "publish/tree.py", "publish/verify.py",
+        "validate/artefact.py", "validate/key.py"),
     "scratch folders of the program that is run": (
         "builder/packages/dnf_lock.py", "builder/packages/dnf_worker.py",
         "builder/packages/indexes.py", "builder/packages/targets.py",
@@ -111,6 +111,7 @@ NOT_A_TREE: Mapping[tuple[str, str], str] = {
     ("publish/fill.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/sign.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/tree.py", "root"): "the top of a public tree, which a person names",
+    ("publish/serve.py", "root"): "the top of a public tree, which a person names",
     ("publish/source.py", "root"): "the top of a public tree, which a person names",
     ("publish/views.py", "root"): "the top of a public tree; the way below it has no links",
     ("publish/workshop.py", "root"): "the top of a public tree; the way below it has no links",
