@@ -56,7 +56,7 @@ def test_a_url_that_fails_names_the_line_that_includes_it(tmp_path: Path, server
     with pytest.raises(RemoteError) as caught:
         read(path, "RHEL10")
     assert caught.value.where == f"{path}:2"
-    assert "none.ks: File not found" in str(caught.value)
+    assert "none.ks: it answered 404 File not found" in str(caught.value)
 
 
 def test_ksappend_is_text_even_within_a_script(tmp_path: Path) -> None:
