@@ -236,6 +236,7 @@ def test_a_volume_group_on_a_partition_of_pre(view: View) -> None:
                           "present": ["root=/dev/mapper/rocky-root", r"rd\.lvm\.lv=rocky/root"]})
 
 
+@pytest.mark.full  # its files are hashed within the appliance: 3 minutes
 @of("lvm-on-luks")
 def test_lvm_on_luks_meets_the_baseline_but_for_what_the_kickstart_wants(view: View) -> None:
     assert view.disk is not None
