@@ -1,4 +1,8 @@
-"""Versions as rpm compares them (rpmvercmp), and whether one relation meets another."""
+"""Versions as rpm compares them (rpmvercmp), and whether one relation meets another.
+
+Not by rpm's own labelCompare(), which raises for versions that are none: an image may hold any, and
+they are to be judged. Where both have an answer it is the same one (tests/validate).
+"""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def signer(signing_cache: Path) -> Signer:
 
 
 @pytest.fixture(scope="session")
-def other_signer(signing_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Signer:
+def other_signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     """Return a second key, with a passphrase, in a home of its own."""
     home = tmp_path_factory.mktemp("g")
     home.chmod(0o700)
