@@ -35,7 +35,7 @@ from builder.planner import Plan, make
 from builder.request import Request
 from builder.sandbox.sandbox import Sandbox
 from builder.steps.views import layers as layers_of
-from builder.store import Store
+from builder.store.store import Store
 from builder.tree.tree import Tree
 from host import clean_room
 from host.mounts import overlay, private_mounts, read_only_overlay

@@ -37,9 +37,9 @@ from builder.packages.comps import comps_files
 from builder.packages.near import rpm_files
 from builder.planner import Plan, make
 from builder.request import Request
-from builder.steps.contract import IMAGE as IMAGE_FILE
 from builder.steps.views import layers as layers_of
-from builder.store import Store
+from builder.store.result import IMAGE as IMAGE_FILE
+from builder.store.store import Store
 from host import clean_room
 from host.errors import InputError
 from host.mounts import private_mounts, read_only_overlay

@@ -9,7 +9,7 @@ from pathlib import Path
 from builder.executor import Execution
 from builder.planner import Plan
 from builder.provenance import documents, record_of, with_documents
-from builder.store import Store
+from builder.store.store import Store
 from host.clean_room import need_limits
 from host.errors import InputError, from_os_error
 from host.files import link_or_copy, staged_directory

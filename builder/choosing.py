@@ -10,8 +10,8 @@ from builder.identity import digest_of
 from builder.packages.choice import Choice
 from builder.packages.selection import Selection
 from builder.steps import registry, resolution
-from builder.store import Store
-from builder.store_key import store_key
+from builder.store.key import store_key
+from builder.store.store import Store
 from images.record import Package
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.entries import flaw_of
 from builder.graph import Action, carry_out
 from builder.planner import Plan
 from builder.schedule import Task, execute
@@ -16,7 +15,8 @@ from builder.scripting.scripts import Setting, has_run_onerror, run_after_failur
 from builder.steps import notes
 from builder.steps.contract import Place
 from builder.steps.conversion import Conversion, files_of
-from builder.store import Entry, Store
+from builder.store.entries import flaw_of
+from builder.store.store import Entry, Store
 from host.cost import Cost, measured
 from host.errors import CcisError, HostError
 from host.progress import Progress

@@ -17,7 +17,7 @@ from builder.kickstart.secret_words import masked_words
 from builder.packages.requirements import requirements
 from builder.planner import run_pre
 from builder.steps import pre
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import InputError
 from host.progress import Progress
 from host.urls import shown

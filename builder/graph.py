@@ -18,7 +18,7 @@ from builder.steps.contract import Before, Inputs, Place, Step
 from builder.steps.conversion import Conversion
 from builder.steps.facts import Facts
 from builder.steps.programs import version_of
-from builder.store import Entry, Store
+from builder.store.store import Entry, Store
 from host.errors import CcisError
 from host.progress import Progress, Silent
 from host.space import for_want_of_room

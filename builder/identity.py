@@ -31,7 +31,8 @@ ROOMS = ("host", "specs", "images", "builder")
 """What a step may be made of: the floors from the builder down (docs/architecture.md)."""
 
 SILENT = frozenset({
-    "host.cost", "host.errors", "host.locks", "host.progress", "builder.store", "builder.identity",
+    "host.cost", "host.errors", "host.locks", "host.progress", "builder.store.store",
+    "builder.identity",
 })
 """Modules that change no byte: they show, count, lock, keep, or say what went wrong."""
 
@@ -50,7 +51,7 @@ def digest_of(content: Any) -> str:
 def keyed_digest_of(content: Any, key: bytes) -> str:
     """Return the HMAC-SHA-256 of plain data that holds secrets, marked as one.
 
-    key: the store's own (builder/store_key.py), so that it says something in that store alone.
+    key: the store's own (builder/store/key.py), so that it says something in that store alone.
     """
     return "hmac-" + hmac.digest(key, _canonical(content), "sha256").hex()
 

@@ -28,8 +28,8 @@ from builder.request import Request
 from builder.steps import pre, registry
 from builder.steps.facts import Facts
 from builder.steps.programs import version_of
-from builder.store import Store
-from builder.store_key import store_key
+from builder.store.key import store_key
+from builder.store.store import Store
 from host.errors import HostError, InputError
 from host.progress import Progress
 from images import catalogue

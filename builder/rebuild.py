@@ -15,7 +15,7 @@ from builder.formats import registry as formats
 from builder.planner import Plan
 from builder.provenance import kickstart_sha256, repositories
 from builder.request import Request
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import InputError
 from host.progress import Progress
 from images.record import BuildRecord

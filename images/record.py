@@ -119,7 +119,7 @@ class BuildRecord(BaseModel):
     kickstart_sha256: tells whether a kickstart is the same, and nothing of the passwords in it:
     these are masked, the text is hashed and stretched (builder/provenance.py).
     digest: the identity of the whole build; like a step's, where the kickstart has passwords, one
-    of the store that it was made in (builder/store_key.py).
+    of the store that it was made in (builder/store/key.py).
     tools: name and version of what decides the bytes; "ccis": our own code and the converters.
     """
 

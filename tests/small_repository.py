@@ -12,7 +12,7 @@ from types import MappingProxyType
 from builder.kickstart.read import read
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.selection import Selection
-from builder.store import Store
+from builder.store.store import Store
 from images.release import Release, Repository, SigningKey
 
 COMPS = """<?xml version="1.0" encoding="UTF-8"?>

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from builder.identity import digest_of
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import HostError
 from host.files import sha256_file
 from host.progress import Progress

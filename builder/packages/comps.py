@@ -9,7 +9,7 @@ import createrepo_c
 
 from builder.packages.near import bring_metadata, folder_of
 from builder.packages.selection import Selection
-from builder.store import Store
+from builder.store.store import Store
 from host.beneath.root import Root
 
 _INDEX = "/repodata/repomd.xml"

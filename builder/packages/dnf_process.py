@@ -20,7 +20,7 @@ from builder.packages.transfer import is_near
 from builder.packages.worker import PROJECT, show_worker
 from builder.sandbox.enclosure import Use, enclosure
 from builder.sandbox.sandbox import NO_BYTECODE
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import HostError, InputError
 from host.progress import Progress
 from host.variables import search_path

@@ -12,7 +12,7 @@ from builder.packages.selection import Selection
 from builder.packages.signatures import verify_signatures
 from builder.sandbox.places import check_kernel_folders
 from builder.sandbox.sandbox import Sandbox
-from builder.store import Store
+from builder.store.store import Store
 from builder.tree.tree import Tree
 from host.beneath.root import Root
 from host.progress import Progress

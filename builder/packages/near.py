@@ -24,7 +24,7 @@ from builder.packages.choice import Choice
 from builder.packages.repositories import Snapshot
 from builder.packages.selection import Selection
 from builder.packages.transfer import PATIENCE, Wanted, ask, fetch_all, log, raise_failed
-from builder.store import Store
+from builder.store.store import Store
 from host.beneath.remove import remove_tree
 from host.errors import RemoteError, from_os_error
 from host.folders import is_real_folder, real_folder

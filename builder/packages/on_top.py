@@ -13,7 +13,7 @@ from builder.packages.requirement import Requirement
 from builder.packages.selection import Selection
 from builder.packages.signatures import verify_signatures
 from builder.sandbox.places import check_kernel_folders
-from builder.store import Store
+from builder.store.store import Store
 from host.progress import Progress
 from images.bounds import Bounds
 

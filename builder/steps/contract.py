@@ -3,7 +3,8 @@
 A module of this folder with `name`, `after`, `programs`, `inputs()` and `make()` is a step, and
 nothing else has to know of it. Its identity is computed (builder/graph.py): the JSON of its inputs,
 the code that its module imports (builder/identity.py), the versions of its programs, and the steps
-before it. So `make` gets nothing but its inputs, the results before it, and a place.
+before it. So `make` gets nothing but its inputs, the results before it, and a place. What the parts
+of a result are called stands in builder/store/result.py.
 """
 
 from __future__ import annotations
@@ -17,22 +18,10 @@ from builder.steps.inputs import Inputs
 
 if TYPE_CHECKING:  # what a step may look at is no part of what it does
     from builder.steps.facts import Facts
-    from builder.store import Store
+    from builder.store.store import Store
     from host.progress import Progress
 
-__all__ = ["FILES", "IMAGE", "LAYER", "SUMS", "Before", "Inputs", "Place", "Step"]
-
-LAYER = "layer"
-"""In the result of a step that changes the tree: the folder that holds what it changed."""
-
-IMAGE = "image"
-"""In the result of the step that makes it: the raw disk."""
-
-FILES = "files"
-"""In the result of a format: the folder with the artefact's files, each named by its ending."""
-
-SUMS = "sums.json"
-"""In the result of a format: the SHA-256 of each of these files, by its name."""
+__all__ = ["Before", "Inputs", "Place", "Step"]
 
 Before = Mapping[str, Path]
 """The results before a step by the names of their steps, the lowest layer first."""

@@ -14,7 +14,8 @@ from pydantic import PlainSerializer, SkipValidation
 from builder.artefact import DISK, About, Format
 from builder.kickstart.secret_words import masked
 from builder.steps import contract
-from builder.steps.contract import FILES, IMAGE, SUMS, Before, Place
+from builder.steps.contract import Before, Place
+from builder.store.result import FILES, IMAGE, SUMS
 from host.errors import ProgramError
 from host.files import sha256_file
 from host.space import full_disk_error, says_full

@@ -12,8 +12,9 @@ from builder.disk.model import Layout
 from builder.packages import installed
 from builder.scripting.disk import changed_layout
 from builder.steps import contract
-from builder.steps.contract import IMAGE, Before, Place
+from builder.steps.contract import Before, Place
 from builder.steps.views import finished_tree
+from builder.store.result import IMAGE
 
 if TYPE_CHECKING:
     from builder.steps.facts import Facts

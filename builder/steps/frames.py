@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.sandbox.sandbox import Sandbox
-from builder.steps.contract import LAYER, Before, Inputs, Place
+from builder.steps.contract import Before, Inputs, Place
 from builder.steps.views import layers
+from builder.store.result import LAYER
 from builder.tree import normalise
 from builder.tree.bounds import check_depth
 from builder.tree.tree import Tree

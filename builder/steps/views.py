@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from builder.steps.contract import LAYER, Before, Place
+from builder.steps.contract import Before, Place
+from builder.store.result import LAYER
 from host.mounts import read_only_overlay
 
 

@@ -69,7 +69,7 @@ def build(
     """
     from builder import build as builder
     from builder import planner
-    from builder.store import open_store
+    from builder.store.store import open_store
 
     identity = build_id or f"{datetime.now(UTC):%Y%m%d}.0"
     if not _is_build_id(identity):

@@ -53,7 +53,7 @@ def explain(
     say --no-pre; otherwise what depends on it is named as not known.
     """
     from builder.explain import explain as read
-    from builder.store import open_store
+    from builder.store.store import open_store
     from images import catalogue
     from images.sizes import parse_size
 

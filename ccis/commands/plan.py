@@ -51,7 +51,7 @@ def plan(
     the same image are named.
     """
     from builder import planner
-    from builder.store import open_store
+    from builder.store.store import open_store
 
     plans = []
     with watching(table=False) as progress:

@@ -21,7 +21,7 @@ def show(json: JsonOption = False) -> None:
     \b
     ccis store list
     """
-    from builder.store import open_store
+    from builder.store.store import open_store
 
     store = open_store()
     rows = sorted(store.usage(), key=lambda row: row[3], reverse=True)
@@ -54,12 +54,12 @@ def verify(
     Exit status 1 when one is damaged; the next build that needs it makes it again. With --repair
     it is removed, and the status is 1 only for what a running build still reads.
     """
-    from builder import store_check
-    from builder.store import open_store
+    from builder.store import check
+    from builder.store.store import open_store
 
     with watching(table=False) as progress:
         store = open_store()
-        found = list(store_check.check(store, progress, repair=repair))
+        found = list(check.check(store.shelves, progress, repair=repair))
     bad = [each for each in found if each.flaw]
     left = [each for each in bad if not each.removed]
     total_bytes = sum(each.bytes for each in found)
@@ -82,7 +82,7 @@ def clean() -> None:
     \b
     ccis store clean
     """
-    from builder.store import open_store
+    from builder.store.store import open_store
 
     store = open_store()
     before = len(store.usage())

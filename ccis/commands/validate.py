@@ -40,7 +40,7 @@ def validate(
 
     Nothing in the image is run, and nothing of it is mounted by this host's kernel.
     """
-    from builder.store import open_store
+    from builder.store.store import open_store
     from validate.kept import prove_once
     from validate.report import to_junit
     from validate.run import validate as prove

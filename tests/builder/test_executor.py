@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from builder import manifest
 from builder.executor import Execution
 from builder.graph import Action
 from builder.steps.contract import Inputs, Place
-from builder.store import Store
+from builder.store import manifest
+from builder.store.store import Store
 from host.beneath.remove import remove_tree
 from host.beneath.root import Root
 from host.errors import InputError

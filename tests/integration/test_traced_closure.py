@@ -18,13 +18,13 @@ import pytest
 
 import rehearsal
 from builder import identity, planner
-from builder.entries import Entry
 from builder.graph import Action
 from builder.identity import ROOMS, SILENT, closure
 from builder.request import Request
 from builder.steps import registry
 from builder.steps.contract import Place
-from builder.store import Store
+from builder.store.entries import Entry
+from builder.store.store import Store
 from host.progress import Silent
 from images import catalogue
 

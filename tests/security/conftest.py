@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.store import Store, open_store
+from builder.store.store import Store, open_store
 
 
 @pytest.fixture

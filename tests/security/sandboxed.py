@@ -14,7 +14,7 @@ from builder.kickstart.read import read
 from builder.sandbox.sandbox import Sandbox
 from builder.scripting.scripts import Setting, run_post, run_pre_install
 from builder.steps import pre
-from builder.store import Store
+from builder.store.store import Store
 from builder.tree.tree import Tree
 from images.bounds import DEFAULTS, Bounds
 

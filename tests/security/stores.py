@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from builder.store import Store
+from builder.store.store import Store
 
 CCIS = Path(sys.executable).with_name("ccis")
 VICTIM = "what must stay as it is"

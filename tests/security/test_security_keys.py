@@ -16,7 +16,7 @@ from builder.kickstart.read import read
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.selection import Selection
 from builder.packages.signatures import verify_signatures
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import CcisError, InputError, RemoteError
 from host.openpgp import only_key
 from images.release import Release, Repository, SigningKey

@@ -12,7 +12,7 @@ import pytest
 from builder.choosing import resolve
 from builder.kickstart.read import read
 from builder.packages.install import install
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import HostError, InputError
 from host.progress import Silent
 from images.bounds import DEFAULTS, Bounds

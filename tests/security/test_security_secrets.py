@@ -27,8 +27,8 @@ from builder.packages.origins import origins
 from builder.request import Request
 from builder.secret_digests import digests
 from builder.steps import conversion, pre, settings
-from builder.store import Store
-from builder.store_key import FILE, store_key
+from builder.store.key import FILE, store_key
+from builder.store.store import Store
 from ccis import log, main
 from host.errors import CcisError, HostError, InputError, ProgramError, RemoteError
 from host.fetch import fetch

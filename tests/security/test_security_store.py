@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.store import Store, open_store
+from builder.store.store import Store, open_store
 from host.errors import HostError
 from host.files import link_or_copy, staged_directory
 from tests.security.stores import make
@@ -134,7 +134,7 @@ WORK = """
 import sys, time
 from pathlib import Path
 from ccis import output
-from builder.store import open_store
+from builder.store.store import open_store
 from host.files import staged_directory
 output.end_on_signals()
 def fill(folder):

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builder.entries import flaw_of, read_entry
-from builder.store import Store, open_store
+from builder.store.entries import flaw_of, read_entry
+from builder.store.store import Store, open_store
 from host.beneath.remove import remove_tree
 from host.locks import locked
 from tests.security.stores import CCIS, VICTIM, fill, make

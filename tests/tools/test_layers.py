@@ -22,7 +22,7 @@ MAY_IMPORT = {
 
 # The rooms of builder/, top first; what lies in builder/ itself holds them together.
 FLOORS = [["steps"], ["formats"], ["packages", "scripting"], ["booting"], ["kickstart"], ["disk"],
-          ["tree"], ["sandbox"]]
+          ["tree"], ["sandbox"], ["store"]]
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ from builder.packages.install import install, verify_signatures
 from builder.packages.near import bring_metadata, near_folder, rpm_files
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.selection import Selection
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import InputError, RemoteError
 from host.progress import Silent
 from images.release import Release, Repository, SigningKey

@@ -15,7 +15,7 @@ from builder.packages.install import install
 from builder.packages.on_top import install_on_top, selection_on_top
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.selection import Selection
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import InputError, RemoteError
 from host.mounts import overlay, private_mounts
 from host.progress import Silent

@@ -14,7 +14,7 @@ from builder.packages.install import install
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.requirement import Requirement
 from builder.packages.selection import Selection
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import InputError
 from host.progress import Silent
 from images.release import Release, Repository, SigningKey

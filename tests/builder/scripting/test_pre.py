@@ -13,7 +13,7 @@ from builder.kickstart.model import Script
 from builder.kickstart.read import read, read_pre
 from builder.planner import run_pre
 from builder.steps import pre as step
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import HostError, InputError
 from images.bounds import Bounds
 from images.catalogue import release

@@ -20,8 +20,9 @@ from builder.planner import Plan
 from builder.sandbox.sandbox import Sandbox
 from builder.scripting.disk import changed_layout
 from builder.steps import notes, packages, pre, registry
-from builder.steps.contract import LAYER, Inputs, Place
-from builder.store import Store
+from builder.steps.contract import Inputs, Place
+from builder.store.result import LAYER
+from builder.store.store import Store
 from builder.tree.tree import Tree
 from host.errors import InputError
 from host.progress import Silent

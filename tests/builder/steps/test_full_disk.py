@@ -18,7 +18,7 @@ from builder.executor import Execution
 from builder.graph import Action, make_now
 from builder.steps import packages
 from builder.steps.contract import Inputs, Place
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import CcisError, HostError, InputError, ProgramError
 from host.mounts import mounted, private_mounts
 from host.progress import Silent

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 
-from builder import manifest
+from builder.store import manifest
 from host.beneath.root import Root
 
 TIME_NS = 1_700_000_000 * 10**9

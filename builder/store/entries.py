@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from builder import manifest
-from builder.steps.contract import FILES
+from builder.store import manifest
+from builder.store.result import FILES
 from host.beneath.root import Root
 from host.beneath.walk import look
 from host.errors import CcisError, InputError

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from builder import entries, manifest, store_check
-from builder.store import Store
+from builder.store import check, entries, manifest
+from builder.store.store import Store
 from host.beneath.remove import remove_tree
 from host.errors import HostError
 from host.progress import Silent
-from tests.builder.damage import (
+from tests.builder.store.damage import (
     ENTRIES,
     MIB,
     TABLE,
@@ -45,7 +45,7 @@ def put(store: Store, kind: str) -> Path:
 
 def wholly(store: Store) -> str | None:
     """Return what `ccis store verify` finds in a store of one result."""
-    (found,) = store_check.check(store, Silent())
+    (found,) = check.check(store.shelves, Silent())
     return found.flaw
 
 
@@ -57,7 +57,7 @@ def test_what_is_damaged_is_found_and_made_again(
 ) -> None:
     path = put(store, kind)
     damage(path)
-    for found in store_check.check(store, Silent()):  # what has no record is none
+    for found in check.check(store.shelves, Silent()):  # what has no record is none
         assert found.flaw, "verify finds it"
     (path / "damaged").unlink(missing_ok=True)
     said: list[str] = []
@@ -162,8 +162,8 @@ def test_a_killed_build_leaves_no_result_that_is_not_written_down(store: Store) 
     path = put(store, "layer")
     change_record(path, manifest="", bytes=0)
     assert Store(store.root, 1 << 30).find("step", "layer") is None
-    assert store_check.check(store, Silent()) is not None and not list(
-        store_check.check(store, Silent()))
+    assert check.check(store.shelves, Silent()) is not None and not list(
+        check.check(store.shelves, Silent()))
     store.sweep()
     assert not path.exists()
 

@@ -26,8 +26,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from builder.behind import Behind
-from builder.entries import (
+from builder.store.behind import Behind
+from builder.store.entries import (
     Entry,
     complete,
     flaw_of,
@@ -37,11 +37,11 @@ from builder.entries import (
     read_entry,
     write_entry,
 )
-from builder.eviction import discard, evict, remove_result
-from builder.store_folder import settle
-from builder.uses import last_use_by, note_use, short_name
+from builder.store.eviction import discard, evict, remove_result
+from builder.store.folder import settle
+from builder.store.shelves import Shelves
+from builder.store.uses import last_use_by, note_use
 from host.errors import HostError, InputError, from_os_error
-from host.folders import content, is_real_folder, own_folder, real_folder
 from host.locks import try_lock, wait_lock
 from host.places import store_folder
 from host.scratch import guarded_folder, sweep
@@ -61,7 +61,7 @@ class Store:
     """
 
     def __init__(self, root: Path, limit_bytes: int) -> None:
-        self.root = root.absolute()
+        self.shelves = Shelves(root.absolute())
         self.limit_bytes = limit_bytes
         self._held: dict[tuple[str, str], int] = {}
         self._trusted: set[tuple[str, str]] = set()
@@ -70,14 +70,19 @@ class Store:
         self.over_bytes = 0
 
     @property
+    def root(self) -> Path:
+        """The store's own folder."""
+        return self.shelves.root
+
+    @property
     def packages(self) -> Path:
         """Where fetched RPM files are kept."""
-        return self._folder("packages")
+        return self.shelves.folder("packages")
 
     @property
     def metadata(self) -> Path:
         """Where dnf keeps the repositories' metadata."""
-        return self._folder("metadata")
+        return self.shelves.folder("metadata")
 
     def find(self, step: str, digest: str) -> Entry | None:
         """Return a finished result and keep it from eviction until release(), or None.
@@ -111,12 +116,12 @@ class Store:
         self._trusted.discard(key)
         if key in self._held:
             self._drop(*key)
-        if not discard(self, entry.path):
+        if not discard(self.shelves, entry.path):
             mark_damaged(entry.path, why)
 
     def peek(self, step: str, digest: str) -> Path | None:
         """Return the data of a finished result, to look at a note; nothing keeps it there."""
-        entry = read_entry(self._object(step, digest),
+        entry = read_entry(self.shelves.result(step, digest),
                            is_complete=(step, digest) not in self._trusted)
         return entry.data if entry else None
 
@@ -149,7 +154,7 @@ class Store:
             entry = self._held_entry(step, digest, is_complete=False)
             if entry is None:
                 raise HostError("a result was damaged while it was put into the store",
-                                where=str(self._object(step, digest)),
+                                where=str(self.shelves.result(step, digest)),
                                 remedy="does something else write into the store?")
             self._trusted.add((step, digest))
             self._behind.do(lambda: self._complete(entry.path), then=stack.pop_all().close)
@@ -173,7 +178,7 @@ class Store:
     def _make_room(self) -> None:
         """Keep to the limit while a build runs; what is said to be in use stays."""
         if self._bytes is None or self._bytes > self.limit_bytes:
-            self._bytes = evict(self)
+            self._bytes = evict(self.shelves, self.limit_bytes)
             self.over_bytes = max(self.over_bytes, self._bytes - self.limit_bytes)
 
     def settle(self) -> None:
@@ -184,21 +189,20 @@ class Store:
     def staging(self) -> Iterator[Path]:
         """Yield an empty folder on the store's file system that is gone after the block."""
         try:
-            with guarded_folder(self._folder("staging")) as folder:
+            with guarded_folder(self.shelves.folder("staging")) as folder:
                 yield folder
         except OSError as error:
             raise from_os_error(error, f"writing into the store {self.root}") from error
 
     def note_use(self, step: str, digest: str, label: str) -> None:
         """Note that a result is part of what `label` is, too, whoever it was made for."""
-        path = self._object(step, digest)
-        if is_real_folder(path.parent) and is_real_folder(path):
-            note_use(path, label)
+        if self.shelves.has(step, digest):
+            note_use(self.shelves.result(step, digest), label)
 
     def newest(self, step: str, label: str) -> Entry | None:
         """Return the entry that `label` used last, to compare inputs with."""
         best: tuple[float, Entry] | None = None
-        for path in self.paths(step):
+        for path in self.shelves.results(step):
             stamp = last_use_by(path, label)
             if stamp is not None and (best is None or stamp > best[0]) and (
                     entry := read_entry(path, is_complete=False)):
@@ -217,34 +221,25 @@ class Store:
     def sweep(self) -> None:
         """Remove what killed builds left and what is no result, then the least recently used
         beyond the size limit."""
-        sweep(self._folder("staging"))
-        self._bytes = evict(self)
+        sweep(self.shelves.folder("staging"))
+        self._bytes = evict(self.shelves, self.limit_bytes)
 
     def usage(self) -> list[tuple[str, str, int, float]]:
         """Return step, label, bytes on disk and time of last use of every entry."""
         self.settle()
         return [(entry.step, entry.label, entry.size_bytes, last_use(path))
-                for path in self.paths() if (entry := read_entry(path))]
-
-    def paths(self, step: str | None = None) -> Iterator[Path]:
-        """Yield all that is where results belong, and where folders of results do."""
-        objects = self._folder("objects")
-        for above in [objects / step] if step else content(objects):
-            if is_real_folder(above):
-                yield from content(above)
-            elif not step:
-                yield above
+                for path in self.shelves.results() if (entry := read_entry(path))]
 
     def _commit(self, staging: Path, step: str, digest: str) -> None:
-        target = real_folder(self._folder("objects") / step) / digest
+        target = self.shelves.new_result(step, digest)
         if os.path.lexists(target):  # read_entry refused it
             remove_result(target)
         staging.rename(target)
 
     def _held_entry(self, step: str, digest: str, *, is_complete: bool = True) -> Entry | None:
-        path = self._object(step, digest)
-        if not is_real_folder(path.parent) or not is_real_folder(path):
+        if not self.shelves.has(step, digest):
             return None
+        path = self.shelves.result(step, digest)
         self._hold(step, digest)
         entry = read_entry(path, is_complete=is_complete)
         if entry is None:
@@ -255,7 +250,7 @@ class Store:
 
     def _making(self, step: str, digest: str, say: Callable[[str], None]) -> int:
         """Take the lock of who makes a result; its descriptor lets go of it."""
-        path = self.lock(step, digest, "making")
+        path = self.shelves.lock(step, digest, "making")
         descriptor = try_lock(path)
         if descriptor is None:
             say(f"{step}: another ccis is making the same; waiting for it")
@@ -264,7 +259,7 @@ class Store:
 
     def _hold(self, step: str, digest: str) -> None:
         if (step, digest) not in self._held:
-            path = self.lock(step, digest, "reading")
+            path = self.shelves.lock(step, digest, "reading")
             descriptor = try_lock(path, shared=True)
             while descriptor is None:  # an eviction is just ending
                 time.sleep(0.01)
@@ -273,20 +268,6 @@ class Store:
 
     def _drop(self, step: str, digest: str) -> None:
         os.close(self._held.pop((step, digest)))
-
-    def _object(self, step: str, digest: str) -> Path:
-        return self._folder("objects") / step / digest
-
-    def lock(self, step: str, digest: str, purpose: str) -> Path:
-        """Return the lock file of a result. purpose: "reading" or "making"."""
-        return self._folder("locks") / f"{short_name(f'{step}-{digest}')}.{purpose}"
-
-    def _folder(self, name: str) -> Path:
-        path = self.root / name
-        if not is_real_folder(path):
-            own_folder(self.root)
-            real_folder(path)
-        return path
 
 
 def open_store() -> Store:

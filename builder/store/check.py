@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from builder.entries import flaw_of, is_listed, known_size, label_of, mark_damaged
-from builder.eviction import discard
-from builder.store import Store
+from builder.store.entries import flaw_of, is_listed, known_size, label_of, mark_damaged
+from builder.store.eviction import discard
+from builder.store.shelves import Shelves
 from host.locks import try_lock
 from host.progress import Progress
 
@@ -27,7 +27,7 @@ class Checked:
     removed: bool = False
 
 
-def check(store: Store, progress: Progress, *, repair: bool = False) -> Iterator[Checked]:
+def check(shelves: Shelves, progress: Progress, *, repair: bool = False) -> Iterator[Checked]:
     """Read every result and yield what was found of each.
 
     A damaged one counts as none from then on, so that the next build makes it again; repair: it is
@@ -35,7 +35,7 @@ def check(store: Store, progress: Progress, *, repair: bool = False) -> Iterator
     so is what an older ccis put, which is not used.
     progress: of the bytes on disk.
     """
-    waiting = [(path, size_bytes) for path in store.paths()
+    waiting = [(path, size_bytes) for path in shelves.results()
                if (size_bytes := known_size(path)) is not None and is_listed(path)]
     progress.start(STEP, sum(size_bytes for _, size_bytes in waiting), "bytes")
     before_bytes = 0
@@ -48,7 +48,7 @@ def check(store: Store, progress: Progress, *, repair: bool = False) -> Iterator
             done_bytes += read_bytes
             progress.advance(STEP, at_bytes + done_bytes, step)
 
-        descriptor = try_lock(store.lock(step, digest, "reading"), shared=True)
+        descriptor = try_lock(shelves.lock(step, digest, "reading"), shared=True)
         if descriptor is None:  # an eviction is at it
             continue
         try:
@@ -58,7 +58,7 @@ def check(store: Store, progress: Progress, *, repair: bool = False) -> Iterator
         if why is None:
             yield Checked(step, digest, label, size_bytes)
         else:
-            gone = repair and discard(store, path)
+            gone = repair and discard(shelves, path)
             if not gone:
                 mark_damaged(path, why)
             yield Checked(step, digest, label, size_bytes, why, gone)

@@ -5,42 +5,39 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from builder.entries import RECORD, known_size, last_use
+from builder.store.entries import RECORD, known_size, last_use
+from builder.store.shelves import Shelves
 from host.beneath.remove import remove_tree
 from host.folders import is_real_folder
 from host.locks import try_lock
 
-if TYPE_CHECKING:
-    from builder.store import Store
-
 log = logging.getLogger("ccis.store")
 
 
-def evict(store: Store) -> int:
+def evict(shelves: Shelves, limit_bytes: int) -> int:
     """Remove what has no record, then the least recently used, which nobody reads, until the rest
     fits; return the bytes of what is left."""
     waiting: list[tuple[float, int, Path]] = []
-    for path in store.paths():
+    for path in shelves.results():
         size_bytes = known_size(path)
         if size_bytes is None:
-            discard(store, path)
+            discard(shelves, path)
         else:
             waiting.append((last_use(path), size_bytes, path))
     total = sum(size_bytes for _, size_bytes, _ in waiting)
     for _, size_bytes, path in sorted(waiting):
-        if total <= store.limit_bytes:
+        if total <= limit_bytes:
             break
-        if discard(store, path):
+        if discard(shelves, path):
             total -= size_bytes
     return total
 
 
-def discard(store: Store, path: Path) -> bool:
+def discard(shelves: Shelves, path: Path) -> bool:
     """Remove something below objects/ that nobody reads; say whether it is gone."""
     try:
-        lock_file = store.lock(path.parent.name, path.name, "reading")
+        lock_file = shelves.lock(path.parent.name, path.name, "reading")
         descriptor = try_lock(lock_file)
         if descriptor is None:
             return False

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.store import Store
+from builder.store.store import Store
 from host.errors import HostError
 
 

@@ -23,8 +23,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from builder.pieces import PIECE_BYTES, digest_of, piece_at, pieces
-from builder.steps.contract import FILES, IMAGE, SUMS
+from builder.store.pieces import PIECE_BYTES, digest_of, piece_at, pieces
+from builder.store.result import FILES, IMAGE, SUMS
 from host.beneath.root import Root
 from host.beneath.walk import Found
 from host.errors import CcisError
