@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.disk.layout import Layout
-from builder.disk.model import DiskTable, Partition, Volume
+from builder.disk.model import DiskTable
+from builder.disk.parts import Partition, Volume
 from builder.disk.volumes.registry import kind_of
 from builder.kickstart import registry
 from builder.kickstart.hazards import HAZARDS

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from builder.disk.ancestry import below
-from builder.disk.model import Layout, Partition, Volume
+from builder.disk.model import Layout
+from builder.disk.parts import Partition, Volume
 from builder.disk.volumes.registry import kind_of
 from builder.tree.tree import Tree
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from builder.disk.model import FileSystem, Layout, Partition, StackItem, Volume
+from builder.disk.model import Layout, StackItem
+from builder.disk.parts import FileSystem, Partition, Volume
 from builder.disk.volumes.registry import kind_of
 
 

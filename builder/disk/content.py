@@ -9,7 +9,8 @@ from typing import Any
 from builder.disk.ids import file_system_id
 from builder.disk.mkfs_files import objection
 from builder.disk.mkfs_options import split_options
-from builder.disk.model import CONTAINERS, FsType
+from builder.disk.model import CONTAINERS
+from builder.disk.parts import FsType
 from builder.disk.requests import FormatRequest
 from builder.disk.types import check, check_size, is_mounted
 from host.errors import InputError
@@ -45,7 +46,7 @@ class Notebook:
 def content(
     request: FormatRequest, fstype: FsType, size_bytes: int, own: str, book: Notebook,
 ) -> dict[str, Any]:
-    """Return the fields of model.FileSystem for what a request wants on its device.
+    """Return the fields of parts.FileSystem for what a request wants on its device.
 
     own: what tells the device from all others, for its UUID.
     """

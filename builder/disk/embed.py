@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from builder.disk.model import SECTOR_BYTES, Layout
+from builder.disk.model import Layout
+from builder.disk.parts import SECTOR_BYTES
 from host.beneath.root import Root
 from host.beneath.walk import NOT_THERE
 from host.errors import InputError

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from builder.disk.content import Notebook, content
 from builder.disk.fstab import fstab
 from builder.disk.ids import derive
-from builder.disk.model import DiskTable, FsType, Layout, Partition, Table
+from builder.disk.model import DiskTable, Layout
+from builder.disk.parts import FsType, Partition, Table
 from builder.disk.placing import Slot, Wish, place
 from builder.disk.requests import PartitionRequest, StorageRequest
 from builder.disk.sizes import MIB
-from builder.disk.stacking import Stacking, carriers
+from builder.disk.stacking import Stack, carriers
 from builder.disk.types import FIRMWARE, partition_type, type_of
 from builder.disk.volumes.registry import wrapper_for
 from host.errors import InputError
@@ -53,7 +54,7 @@ def plan_layout(
     typed: list[Wish] = [(request, type_of(request)) for request in requests.partitions]
     _check_table(typed, table)
     typed.sort(key=lambda wish: _order(wish[0], wish[1], last))
-    stacking = Stacking(requests, disk_size_bytes // MIB, book)
+    stacking = Stack(requests, disk_size_bytes // MIB, book)
     partitions = [
         _partition(slot, table, book, stacking)
         for slot in place(typed, disk_size_bytes, table, existing)
@@ -96,7 +97,7 @@ def _order(request: PartitionRequest, fstype: FsType, last: frozenset[str]) -> t
     return (5 if request.mountpoint in last else 4), int(request.grow)
 
 
-def _partition(slot: Slot, table: Table, book: Notebook, stacking: Stacking) -> Partition:
+def _partition(slot: Slot, table: Table, book: Notebook, stacking: Stack) -> Partition:
     """Return the partition of a place; what is inside something around it goes onto the stack."""
     gpt, made = table == "gpt", slot.made
     if slot.wish is None:

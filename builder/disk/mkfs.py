@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from builder.disk.model import SECTOR_BYTES, FileSystem, Partition
+from builder.disk.parts import SECTOR_BYTES, FileSystem, Partition
 
 EXT = ("ext2", "ext3", "ext4")
 FAT = ("vfat", "efi")

@@ -1,95 +1,22 @@
-"""The layout of a disk as data: what a kickstart asks for, and what stands where in the end."""
+"""The layout of a disk as data: what stands where in the end, and what is made of partitions."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from functools import reduce
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from builder.disk.parts import Disk, FileSystem, Partition, Table, Volume
 from builder.disk.volume import Item
 from builder.disk.volumes.registry import all_kinds, kind_of, members
 
-Table = Literal["gpt", "msdos"]
 # What holds other devices, or nothing, instead of files.
 CONTAINERS = (*members(), "unused")
 FSTYPES = ("xfs", "ext2", "ext3", "ext4", "vfat", "efi", "swap", "biosboot", "prepboot", "btrfs",
            *CONTAINERS)
-
-SECTOR_BYTES = 512
-
-
-def _known(fstype: str) -> str:
-    if fstype not in FSTYPES:
-        raise ValueError(f"unknown file system type {fstype}")
-    return fstype
-
-
-FsType = Annotated[str, AfterValidator(_known)]
-"""One of FSTYPES."""
-
-
-class FileSystem(BaseModel):
-    """What is on a partition or on a volume: a file system, swap, or a part of something larger.
-
-    mountpoint: None for what is not mounted as a folder.
-    fs_uuid: the file system's UUID; for FAT the serial number as XXXX-XXXX; None without one.
-    subvolume: the btrfs subvolume that is mounted; several share one device and UUID.
-    fstab_options: the fourth word of its fstab line.
-    where: the kickstart's file and line, for messages; not part of the identity.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mountpoint: str | None
-    fstype: FsType
-    size_bytes: int
-    fs_uuid: str | None
-    label: str | None
-    subvolume: str | None = None
-    mkfs_options: tuple[str, ...] = ()
-    fstab_options: str = "defaults"
-    where: str | None = Field(default=None, exclude=True)
-
-
-class Partition(FileSystem):
-    """One partition and what is on it.
-
-    number: its place in the table, from 1; an MBR table's logical partitions start at 5.
-    type_id: the GPT type GUID (upper case), or the MBR type as two hexadecimal digits.
-    part_uuid: the GPT partition's own GUID; None in an MBR table, which derives it.
-    part_name, attributes: the GPT partition's name and attributes, as sfdisk writes them.
-    bootable: the active flag of an MBR table.
-    """
-
-    number: int
-    start_bytes: int
-    type_id: str
-    part_uuid: str | None
-    part_name: str | None = None
-    attributes: str = ""
-    bootable: bool = False
-
-    @property
-    def device(self) -> str:
-        """The partition's name in the guest, where the disk is /dev/vda."""
-        return f"/dev/vda{self.number}"
-
-    @property
-    def end_bytes(self) -> int:
-        """The offset of the first byte behind the partition."""
-        return self.start_bytes + self.size_bytes
-
-
-class Volume(FileSystem):
-    """What is on a device that the stack makes out of partitions.
-
-    device: its name in the guest, such as /dev/mapper/cs-root or /dev/md/boot; of a btrfs the
-    first of its devices.
-    """
-
-    device: str
 
 
 if TYPE_CHECKING:
@@ -102,25 +29,23 @@ else:
 """What may be in the stack: an item of one of the kinds that there are."""
 
 
-class Layout(BaseModel):
+class Layout(Disk):
     """A whole disk; `model_dump(mode="json")` is canonical and belongs into the plan's digest.
 
-    disk_uuid: the GPT disk's GUID, or the 32-bit MBR disk signature as 0xXXXXXXXX.
     stack: what is made of the partitions, in the order in which it is made.
     volumes: what is on the devices that the stack makes.
     notes: what the kickstart says and the disk does not get, as (file and line, why); people
     must be shown them; not part of the identity.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    table: Table
-    disk_size_bytes: int
-    disk_uuid: str
-    partitions: tuple[Partition, ...]
     stack: tuple[StackItem, ...] = ()
     volumes: tuple[Volume, ...] = ()
     notes: tuple[tuple[str, str], ...] = Field(default=(), exclude=True)
+
+    @model_validator(mode="after")
+    def _all_known(self) -> Self:
+        _check_types((*self.partitions, *self.volumes))
+        return self
 
     @property
     def filesystems(self) -> tuple[Partition | Volume, ...]:
@@ -175,3 +100,14 @@ class DiskTable(BaseModel):
     table: Table
     disk_uuid: str | None
     partitions: tuple[Partition, ...]
+
+    @model_validator(mode="after")
+    def _all_known(self) -> Self:
+        _check_types(self.partitions)
+        return self
+
+
+def _check_types(places: Iterable[FileSystem]) -> None:
+    for place in places:
+        if place.fstype not in FSTYPES:
+            raise ValueError(f"unknown file system type {place.fstype}")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 
-from builder.disk.model import DiskTable, FsType, Partition, Table
+from builder.disk.model import DiskTable
+from builder.disk.parts import FsType, Partition, Table
 from builder.disk.requests import PartitionRequest
 from builder.disk.sizes import MIB, Claim, base_mib, share
 from host.errors import InputError

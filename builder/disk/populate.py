@@ -14,7 +14,7 @@ from builder.disk import ext_corrections, mkfs
 from builder.disk.fat_files import fill_fat
 from builder.disk.holes import punch_zeroes, xfs_log_range
 from builder.disk.loop import loop_device
-from builder.disk.model import Partition
+from builder.disk.parts import Partition
 from host.beneath.remove import remove_tree
 from host.beneath.root import Root
 from host.errors import InputError, ProgramError

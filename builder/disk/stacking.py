@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from builder.disk.content import Notebook, content
-from builder.disk.model import FsType, StackItem, Volume
+from builder.disk.parts import FsType, Volume
 from builder.disk.requests import FormatRequest, Request, StorageRequest
 from builder.disk.types import check_size, member_of, type_of
-from builder.disk.volume import Composite, Member
+from builder.disk.volume import Composite, Item, Member
 from builder.disk.volumes.registry import composites, wrapper_for
 from host.errors import InputError
 
 
 @dataclass
-class Stacking:
-    """The stack in the making; kinds of volumes add to it.
+class Stack:
+    """The stack in the making; kinds of volumes add to it (volume.Stacking).
 
     items, volumes: the fields `stack` and `volumes` of the layout.
     parts: the devices that larger ones are made of, by their names in the kickstart, with device,
@@ -26,7 +26,7 @@ class Stacking:
     requests: StorageRequest
     disk_mib: int
     book: Notebook
-    items: list[StackItem] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     volumes: list[Volume] = field(default_factory=list)
     parts: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)

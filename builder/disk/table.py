@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from builder.disk.model import SECTOR_BYTES, Layout, Partition
+from builder.disk.model import Layout
+from builder.disk.parts import SECTOR_BYTES, Partition
 
 SFDISK = ("sfdisk", "--quiet", "--wipe", "never", "--no-reread", "--no-tell-kernel")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from builder.disk.model import CONTAINERS, FSTYPES, FsType, Table
+from builder.disk.model import CONTAINERS, FSTYPES
+from builder.disk.parts import FsType, Table
 from builder.disk.requests import FormatRequest
 from builder.disk.volume import Member
 from builder.disk.volumes.registry import members

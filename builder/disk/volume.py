@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from builder.disk.requests import Request
+from builder.disk.parts import Disk, FileSystem, FsType, Volume
+from builder.disk.requests import FormatRequest, Request
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem, Layout
-    from builder.disk.stacking import Stacking
 
 
 class Item(BaseModel):
@@ -38,7 +37,7 @@ class Item(BaseModel):
 class Member:
     """A partition, or another device, that a volume stands on.
 
-    fstype: what model.FileSystem calls its content. prefix: of such devices' names in a kickstart,
+    fstype: what parts.FileSystem calls its content. prefix: of such devices' names in a kickstart,
     `pv` for pv.01; None where lines don't name them. minimum_mib: the least that makes sense.
     gpt_type: the GUID of such partitions, mbr_type two hexadecimal digits; None: Linux's own.
     is_named: whether --fstype may say so. spellings: what --fstype may call it besides.
@@ -93,6 +92,51 @@ class File:
     path: str
     text: str
     mode: int | None = None
+
+
+class Stacking(Protocol):
+    """The stack in the making, as a kind of volume that adds to it sees it (stacking.Stack).
+
+    items: what is stacked so far; a kind adds its own. disk_mib: how large the whole disk is.
+    """
+
+    items: list[Item]
+    disk_mib: int
+
+    @property
+    def seed(self) -> str:
+        """What all UUIDs derive from."""
+
+    def members(
+        self, names: Sequence[str], member: Member, owner: str, where: str,
+    ) -> list[tuple[str, int]]:
+        """Return the devices and sizes in bytes of members, each of which has one owner only.
+
+        owner: what people call it. Raises InputError for a name that is unknown or taken.
+        """
+
+    def type_of(self, request: FormatRequest) -> FsType:
+        """Return the file system type of a request; raises InputError where there is none."""
+
+    def take(
+        self, request: FormatRequest, fstype: FsType, device: str, size_bytes: int, *,
+        on_partition: bool = True,
+    ) -> None:
+        """Take in a device that is made now: put around it what is asked for, then remember it as
+        a member, or put a file system there.
+
+        on_partition: a file system with nothing around it is then the partition's own, and no
+        volume's.
+        """
+
+    def mount(
+        self, request: FormatRequest, fstype: FsType, device: str, size_bytes: int, own: str,
+        subvolume: str | None = None,
+    ) -> Volume:
+        """Return what an item that is itself a file system shows; it is kept if it is mounted.
+
+        own: what tells it from all others, for a UUID where the request has none.
+        """
 
 
 class Kind(Protocol):
@@ -150,8 +194,8 @@ class Kind(Protocol):
     def kernel_arguments(self, item: Any, device: str) -> list[str]:
         """Return what dracut must be told to open one of its devices (dracut.cmdline(7))."""
 
-    def files(self, items: Sequence[Any], layout: Layout) -> list[File]:
-        """Return the files of the installed system that name its items in a layout, one or more."""
+    def files(self, items: Sequence[Any], disk: Disk) -> list[File]:
+        """Return the files of the installed system that name its items on a disk, one or more."""
 
     def grub_drive(self, item: Any, device: str) -> str | None:
         """Return GRUB's name of one of its devices, without brackets; None: that of what is below.

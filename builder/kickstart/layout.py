@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from builder.disk.layout import Layout, plan_layout
-from builder.disk.model import DiskTable, Table
+from builder.disk.model import DiskTable
+from builder.disk.parts import Table
 from builder.disk.requests import PartitionRequest, StorageRequest
 from builder.disk.types import type_of
 from builder.kickstart.read import Kickstart

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.disk.model import DiskTable, Layout, Partition
+from builder.disk.model import DiskTable, Layout
+from builder.disk.parts import Partition
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.scripting.installer import disk_device, make_disk
 from builder.scripting.pre import read_table

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from builder.disk.model import SECTOR_BYTES, DiskTable, Partition
+from builder.disk.model import DiskTable
+from builder.disk.parts import SECTOR_BYTES, Partition
 from host.errors import InputError, ProgramError
 from host.jail import run_jailed
 from host.scratch import scratch_folder

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from builder.disk.model import Partition
+from builder.disk.parts import Partition
 from host.mounts import private_mounts
 from images.record import read
 from tests.builder.disk.disk_machine import serial_output

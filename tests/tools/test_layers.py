@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,41 @@ def test_a_room_of_the_builder_imports_only_from_below(floor: int) -> None:
 def test_every_room_of_the_builder_has_a_floor() -> None:
     rooms = {path.parent.name for path in (CHECKOUT / "builder").glob("*/*.py")}
     assert rooms == {name for names in FLOORS for name in names}
+
+
+def arrows(files: dict[str, Path]) -> dict[str, set[str]]:
+    """Return what each module imports of the others, types included; files: by module."""
+    found: dict[str, set[str]] = {}
+    for module, path in files.items():
+        names = {name if name in files else name.rpartition(".")[0] for _, name in imported(path)}
+        found[module] = names & files.keys() - {module}
+    return found
+
+
+def modules(folder: Path) -> dict[str, Path]:
+    paths = (path for room in MAY_IMPORT for path in (folder / room).rglob("*.py"))
+    return {".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__"): path
+            for path in paths}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not for types either: what two of them need lies in a third below both."""
+    TopologicalSorter(arrows(modules(CHECKOUT))).prepare()
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    room = tmp_path / "host"
+    room.mkdir()
+    (room / "one.py").write_text("if TYPE_CHECKING:\n    from host.two import Two\n")
+    (room / "two.py").write_text("def f():\n    import host.one\n")
+    with pytest.raises(CycleError):
+        TopologicalSorter(arrows(modules(tmp_path))).prepare()
+
+
+def test_a_file_has_at_most_400_lines() -> None:
+    """What is longer has two topics."""
+    rooms = [*MAY_IMPORT, "benchmarks"]
+    long = [f"{path.relative_to(CHECKOUT)}: {lines}" for room in rooms
+            for path in (CHECKOUT / room).rglob("*.py")
+            if (lines := path.read_text().count("\n")) > 400]
+    assert long == []

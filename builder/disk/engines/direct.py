@@ -13,7 +13,8 @@ from builder.disk import mkfs
 from builder.disk.embed import Patch, write_patches
 from builder.disk.image_file import image_file
 from builder.disk.loop import CONTROL
-from builder.disk.model import Layout, Partition
+from builder.disk.model import Layout
+from builder.disk.parts import Partition
 from builder.disk.populate import populate
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.versions import tool_versions

@@ -18,7 +18,8 @@ from builder.disk.fat_files import check_fat
 from builder.disk.holes import punch_zeroes
 from builder.disk.image_file import image_file
 from builder.disk.inside import Inside, inside
-from builder.disk.model import Layout, Partition, Volume
+from builder.disk.model import Layout
+from builder.disk.parts import Partition, Volume
 from builder.disk.stack import is_encrypted, make_stack, missing, stop_stack
 from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.tar_file import unpack_command, write_tar

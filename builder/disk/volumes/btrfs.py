@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from builder.disk.parts import Disk, FileSystem
 from builder.disk.requests import FormatRequest, Request
-from builder.disk.volume import File, Item, Member, Opener, Program
+from builder.disk.volume import File, Item, Member, Opener, Program, Stacking
 from host.errors import InputError
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem, Layout
-    from builder.disk.stacking import Stacking
 
 name, rank = "btrfs", 4
 label, title = "btrfs", "btrfs subvolumes"
@@ -137,7 +136,7 @@ def kernel_arguments(item: BtrfsVolume, device: str) -> list[str]:
     return []
 
 
-def files(items: Sequence[BtrfsVolume], layout: Layout) -> list[File]:
+def files(items: Sequence[BtrfsVolume], disk: Disk) -> list[File]:
     """Return none: fstab has it all."""
     return []
 

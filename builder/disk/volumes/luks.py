@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from builder.disk.ids import derive
+from builder.disk.parts import Disk, FileSystem
 from builder.disk.requests import Request
 from builder.disk.sizes import MIB
 from builder.disk.volume import File, Item, Member, Opener, Program
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem, Layout
 
 name, rank = "luks", 1
 label, title = "LUKS", "LUKS encryption"
@@ -107,7 +107,7 @@ def kernel_arguments(item: Encryption, device: str) -> list[str]:
     return [f"rd.luks.uuid={item.name}"]
 
 
-def files(items: Sequence[Encryption], layout: Layout) -> list[File]:
+def files(items: Sequence[Encryption], disk: Disk) -> list[File]:
     """Return /etc/crypttab (crypttab(5)), as blivet's CryptTab writes it."""
     lines = [f"{item.name} UUID={item.uuid} none discard\n" for item in items]
     return [File("/etc/crypttab", "".join(lines), mode=0o600)]

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from builder.disk.ids import derive
+from builder.disk.parts import Disk, FileSystem
 from builder.disk.requests import FormatRequest
 from builder.disk.sizes import MIB
-from builder.disk.volume import File, Item, Member, Opener, Program
+from builder.disk.volume import File, Item, Member, Opener, Program, Stacking
 from host.errors import InputError
 
 if TYPE_CHECKING:
     from builder.disk.inside import Inside
-    from builder.disk.model import FileSystem, Layout
-    from builder.disk.stacking import Stacking
 
 name, rank = "md", 2
 label = title = "software RAID"
@@ -145,7 +144,7 @@ def kernel_arguments(item: Array, device: str) -> list[str]:
     return [f"rd.md.uuid={item.uuid}"]
 
 
-def files(items: Sequence[Array], layout: Layout) -> list[File]:
+def files(items: Sequence[Array], disk: Disk) -> list[File]:
     """Return /etc/mdadm.conf (mdadm.conf(5)), as Anaconda writes it."""
     lines = ["# mdadm.conf written out by ccis", "MAILADDR root", "AUTO +imsm +1.x -all"]
     lines += [

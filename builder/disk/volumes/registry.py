@@ -39,5 +39,5 @@ def wrapper_for(wish: Request) -> Wrapper:
 
 @cache
 def members() -> dict[str, Member]:
-    """Return what volumes stand on, by what model.FileSystem calls it."""
+    """Return what volumes stand on, by what parts.FileSystem calls it."""
     return {each.member.fstype: each.member for each in all_kinds().values()}

@@ -16,7 +16,7 @@ from pykickstart.constants import (
     AUTOPART_TYPE_PLAIN,
 )
 
-from builder.disk.model import Table
+from builder.disk.parts import Table
 from builder.disk.requests import PartitionRequest, Request, StorageRequest
 from builder.disk.volumes.btrfs import BtrfsRequest, SubvolumeRequest
 from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest

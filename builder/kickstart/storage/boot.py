@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from builder.disk.model import Layout, Partition, Volume
+from builder.disk.model import Layout
+from builder.disk.parts import Partition, Volume
 from builder.disk.volumes.registry import all_kinds, kind_of
 from builder.kickstart.read import Command, Kickstart
 from host.errors import InputError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pykickstart.constants import CLEARPART_TYPE_ALL, CLEARPART_TYPE_LINUX, CLEARPART_TYPE_LIST
 
-from builder.disk.model import DiskTable, Table
+from builder.disk.model import DiskTable
+from builder.disk.parts import Table
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.storage.disks import check_disks, is_the_disk, partition_number
 from builder.kickstart.storage.reading import PARTITIONS

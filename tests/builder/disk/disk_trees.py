@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.disk.layout import Layout, Partition, PartitionRequest, plan_layout
-from builder.disk.model import Table
+from builder.disk.parts import Table
 
 EPOCH = 1_700_000_000
 MIB = 1 << 20

@@ -9,7 +9,7 @@ import pytest
 
 from builder.disk.embed import boot_patches
 from builder.disk.engines import direct
-from builder.disk.model import Table
+from builder.disk.parts import Table
 from host.mounts import private_mounts
 from host.progress import Silent
 from tests.builder.disk.disk_machine import serial_output

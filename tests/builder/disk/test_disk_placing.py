@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from builder.disk.layout import Layout, plan_layout
 from builder.disk.mkfs_options import split_options
-from builder.disk.model import DiskTable, Partition, Table
+from builder.disk.model import DiskTable
+from builder.disk.parts import Partition, Table
 from builder.disk.requests import PartitionRequest
 from builder.disk.sizes import Claim, share
 from builder.disk.table import sfdisk_script

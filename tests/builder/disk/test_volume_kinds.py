@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from builder.disk import model
 from builder.disk.layout import plan_layout
-from builder.disk.model import CONTAINERS, FileSystem, Layout
+from builder.disk.model import CONTAINERS, DiskTable, Layout
+from builder.disk.parts import Partition
 from builder.disk.requests import PartitionRequest, StorageRequest
 from builder.disk.stacking import carriers
 from builder.disk.volume import Composite, Kind, Wrapper
@@ -95,8 +96,13 @@ def test_what_is_no_item_of_a_kind_is_no_layout(item: dict[str, str]) -> None:
 
 def test_a_file_system_type_that_is_none_is_refused() -> None:
     for fstype in ("zfs", ""):
-        with pytest.raises(ValidationError, match="unknown file system type"):
-            FileSystem(mountpoint="/", fstype=fstype, size_bytes=1, fs_uuid=None, label=None)
+        part = Partition(mountpoint="/", fstype=fstype, size_bytes=1, fs_uuid=None, label=None,
+                         number=1, start_bytes=1 << 20, type_id="83", part_uuid=None)
+        for whole in (Layout, DiskTable):
+            size = {"disk_size_bytes": 1 << 30} if whole is Layout else {}
+            with pytest.raises(ValidationError, match="unknown file system type"):
+                whole.model_validate({"table": "msdos", "disk_uuid": "x", "partitions": (part,),
+                                      **size})
     assert set(CONTAINERS) >= {"lvmpv", "mdmember", "btrfsmember", "luks", "unused"}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.disk.ancestry import source
-from builder.disk.model import DiskTable, Layout, Partition, Table
+from builder.disk.model import DiskTable, Layout
+from builder.disk.parts import Partition, Table
 from builder.kickstart.layout import layout_of
 from builder.kickstart.read import read
 from images.catalogue import release as release_of

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from builder.disk.volume import File, Member, Opener, Program
+from builder.disk.parts import Disk, FileSystem
+from builder.disk.volume import File, Member, Opener, Program, Stacking
 from builder.disk.volumes.lvm.making import make, stop
 from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest, VolumeGroup
 from builder.disk.volumes.lvm.planning import carriers, plan_groups
-
-if TYPE_CHECKING:
-    from builder.disk.model import FileSystem, Layout
-    from builder.disk.stacking import Stacking
 
 __all__ = ["carriers", "make", "stop"]
 
@@ -54,7 +50,7 @@ def kernel_arguments(item: VolumeGroup, device: str) -> list[str]:
             if device == item.device_of(volume.name)]
 
 
-def files(items: Sequence[VolumeGroup], layout: Layout) -> list[File]:
+def files(items: Sequence[VolumeGroup], disk: Disk) -> list[File]:
     """Return none: LVM finds its groups."""
     return []
 

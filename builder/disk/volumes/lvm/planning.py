@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from builder.disk.ids import derive
 from builder.disk.sizes import MIB, Claim, base_mib, share
-from builder.disk.volume import Member
+from builder.disk.volume import Member, Stacking
 from builder.disk.volumes.lvm.model import (
     GroupRequest,
     LogicalVolume,
@@ -16,9 +15,6 @@ from builder.disk.volumes.lvm.model import (
     VolumeGroup,
 )
 from host.errors import InputError
-
-if TYPE_CHECKING:
-    from builder.disk.stacking import Stacking
 
 # lvm(8): what names may be made of; "." and ".." are no names.
 _NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
