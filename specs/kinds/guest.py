@@ -33,7 +33,8 @@ class GuestCommand(Check):
 class GuestRootGrown(Check):
     """The root file system fills the disk, which was made larger before the start.
 
-    slack_bytes: what partition table, boot partitions and the file system's own needs may take.
+    slack_bytes: what may be free behind the root file system's device, for a second partition table
+    and for alignment. Partitions before it, and their sizes, are the kickstart's own wish.
     A root on LVM, LUKS or RAID that did not grow is no failure: cloud-init grows partitions and
     file systems, and nothing between them.
     """

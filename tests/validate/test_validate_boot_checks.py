@@ -17,18 +17,22 @@ PUBLIC = "ssh-ed25519 KEY root@x"
 RESULT = '{"v1": {"datasource": "DataSourceNoCloud [seed=/dev/vdb]", "errors": []}}'
 SUDO = "(ALL) NOPASSWD: ALL"
 USER = {"kind": "guest_user", "name": "cloud-user"}
+GROWN = {"kind": "guest_root_grown", "slack_bytes": 16 << 20}
+AT_THE_END = f"{706 << 11} {(14 * 1024 - 707) << 11}"
+"""Of a root in the last partition of a disk of 14 GiB, behind 706 MiB of others, in sectors."""
 GOOD_USER = ["cloud-user", SUDO, "ssh-ed25519 AAAA me"]
 
 # (check, what a good guest answers, what a bad one answers, how else the bad one differs, a word)
 CASES: list[tuple[dict[str, Any], list[str], list[str], dict[str, Any], str]] = [
     ({"kind": "guest_command", "run": "x", "empty": True}, [""], ["a.service"], {}, "a.service"),
     ({"kind": "guest_command", "run": "x", "matches": ["^on$"]}, ["a\non"], ["online"], {}, "onl"),
-    ({"kind": "guest_root_grown", "slack_bytes": 2 << 30},
-     [f"1B-blocks Type\n{13 << 30} xfs", "part\ndisk", ""],
-     [f"1B-blocks Type\n{9 << 30} xfs", "part\ndisk", "no tool"], {},
-     "no tool"),
-    ({"kind": "guest_root_grown", "slack_bytes": 1},
-     [f"{14 << 30} xfs", "lvm\npart\ndisk", ""], ["df: no", "", ""], {}, "df"),
+    (GROWN, [f"1B-blocks Type\n{13 << 30} xfs", AT_THE_END, "part\ndisk", ""],
+     [f"1B-blocks Type\n{9 << 30} xfs", AT_THE_END, "part\ndisk", "no tool"], {}, "no tool"),
+    (GROWN, [f"{13 << 30} ext4", AT_THE_END, "part\ndisk", ""],
+     [f"{9 << 30} ext4", f"{706 << 11} {9 << 21}", "part\ndisk", "no space"], {}, "no space"),
+    (GROWN, [f"{14 << 30} xfs", f"0 {14 << 21}", "disk", ""], ["df: no", "", "", ""], {}, "df"),
+    (GROWN, [f"{14 << 30} xfs", f"0 {14 << 21}", "disk", ""],
+     [f"{14 << 30} xfs", "cat: size: no such file", "", ""], {}, "no such file"),
     ({"kind": "guest_host_keys_new"}, [KEYS, PUBLIC],
      [KEYS.replace("1000050", "900000"), PUBLIC], {}, "older"),
     ({"kind": "guest_host_keys_new"}, [KEYS, PUBLIC],
@@ -87,8 +91,8 @@ def test_every_boot_kind_has_a_case() -> None:
 
 
 def test_a_root_on_volumes_need_not_grow() -> None:
-    one = rule({"kind": "guest_root_grown", "slack_bytes": 1})
-    answers = [f"{9 << 30} xfs", "lvm\ncrypt\npart\ndisk", ""]
+    one = rule(GROWN)
+    answers = [f"{9 << 30} xfs", f"0 {9 << 21}", "lvm\ncrypt\npart\ndisk", ""]
     said = judge(one, guest_of(one.check, answers))
     assert (said.status, "lvm, crypt" in said.found) == ("not-applicable", True)
 

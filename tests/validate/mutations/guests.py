@@ -21,7 +21,9 @@ def one(good: str, bad: str) -> Said:
 
 _KEYS, _PUBLIC = "/etc/ssh/ssh_host_ed25519_key 600 0 1000050", "ssh-ed25519 KEY root@x"
 _RESULT = '{"v1": {"datasource": "DataSourceNoCloud [seed=/dev/vdb]", "errors": []}}'
-_GROWN = [f"1B-blocks Type\n{int(13.9 * (1 << 30))} xfs", "part\ndisk", ""]
+_AT_THE_END = f"{706 << 11} {(14 * 1024 - 707) << 11}"
+_GROWN = [f"1B-blocks Type\n{(14 * 1024 - 771) << 20} xfs", _AT_THE_END, "part\ndisk", ""]
+_SHORT = f"{706 << 11} {(10 * 1024 - 707) << 11}"
 _USER = ["{user}", "(ALL) NOPASSWD: ALL", "ssh-ed25519 AAAA me"]
 
 SAID: dict[str, Said] = {
@@ -29,7 +31,8 @@ SAID: dict[str, Said] = {
     "running.firmware": one("bios", "uefi"),
     "running.no-failed-unit": one("", "a.service: loaded failed"),
     "running.system-state": one("running", "degraded"),
-    "running.root-grown": Said(_GROWN, [f"1B-blocks Type\n{13 << 30} xfs", "part\ndisk", ""]),
+    "running.root-grown": Said(
+        _GROWN, [f"1B-blocks Type\n{9 << 30} xfs", _SHORT, "part\ndisk", ""]),
     "running.host-keys": Said([_KEYS, _PUBLIC], [_KEYS.replace("1000050", "900000"), _PUBLIC]),
     "running.user": Said(_USER, [_USER[0], "(ALL) ALL", _USER[2]]),
     "running.no-passwords": Said([], [], {"ways_in": {"root": ["publickey", "password"]}}),
