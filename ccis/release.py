@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,27 +61,57 @@ BuildArgument = Annotated[
                         show_default=False)]
 
 
-def signer_of(
-    key: str | None, home: Path | None, passphrase_file: Path | None, rehearsal: bool,
-    signing: Path | None = None, public_key: Path | None = None,
-) -> Signer:
-    """Return the one signer that the options name; raises InputError for none, or two."""
-    from publish.sign import rehearsal_signer, user_signer
+@dataclass(frozen=True)
+class Key:
+    """The options that name one secret key of this host."""
 
-    if signing is not None and key is None and not rehearsal:
+    sign_with: SignOption = None
+    gnupg_home: HomeOption = None
+    passphrase_file: PassphraseOption = None
+    rehearsal_key: RehearsalOption = False
+
+    def signer(self) -> Signer:
+        """Return the one signer that is named; raises InputError for none, or two."""
+        from publish.sign import rehearsal_signer, user_signer
+
+        if self.rehearsal_key == (self.sign_with is not None):
+            raise _not_one_key()
+        if self.sign_with is None:
+            return rehearsal_signer()
+        return user_signer(self.sign_with, self.gnupg_home, self.passphrase_file)
+
+
+@dataclass(frozen=True)
+class Signing(Key):
+    """The options that say who signs a change of a tree: a key, here or elsewhere, and the chain's.
+    """
+
+    signing: SigningOption = None
+    public_key: PublicKeyOption = None
+    trust_keys: TrustKeysOption = None
+
+    def signer(self) -> Signer:
+        """Return the one signer that is named; raises InputError for none, or two."""
         from publish.remote import remote_signer
 
-        if public_key is None:
+        if self.signing is None:
+            return super().signer()
+        if self.sign_with is not None or self.rehearsal_key:
+            raise _not_one_key()
+        if self.public_key is None:
             raise InputError("whose signatures are asked for is not said", where="--signing",
                              remedy="give --public-key FILE, as gpg --export makes it")
-        return remote_signer(signing, public_key)
-    if rehearsal == (key is not None) or signing is not None:
-        raise InputError("a release is signed with exactly one key", where="the command line",
-                         remedy="give --sign-with KEY, --signing FILE where the key is elsewhere, "
-                         "or --rehearsal-key to try things out")
-    if key is None:
-        return rehearsal_signer()
-    return user_signer(key, home, passphrase_file)
+        return remote_signer(self.signing, self.public_key)
+
+    def chain(self) -> Signers | None:
+        """Return the online keys of the chain of trust; None: none are named."""
+        return chain_signers(self.trust_keys)
+
+
+def _not_one_key() -> InputError:
+    return InputError("a release is signed with exactly one key", where="the command line",
+                      remedy="give --sign-with KEY, --signing FILE where the key is elsewhere, "
+                      "or --rehearsal-key to try things out")
 
 
 def passphrase_of(file: Path | None) -> bytes | None:
@@ -137,19 +168,20 @@ def asking(*, to_json: bool) -> Iterator[None]:
 
 
 def move_build(
-    name: str, root: Path, signer: Signer, policy_option: str | None,
-    make: Callable[[Policy], Move], *, trust_keys: list[Path] | None, to_json: bool,
+    name: str, root: Path, by: Signing, policy_option: str | None,
+    make: Callable[[Policy, Signer], Move], *, to_json: bool,
 ) -> None:
     """Carry a move of one build out, and report it."""
     from publish.change import change
     from publish.find import find_build
     from publish.moves import edit_of
 
+    signer = by.signer()
     path, index, _ = find_build(root, name)
     policy = policy_of(policy_option, index, index.policy)
     with asking(to_json=to_json), watching(table=False) as progress:
-        done = change(root, {path: edit_of(name, make(policy), policy)}, signer, progress,
-                      chain=chain_signers(trust_keys))
+        done = change(root, {path: edit_of(name, make(policy, signer), policy)}, signer,
+                      progress, chain=by.chain())
     after = _entry(root, name)
     output.report({"build": after, **vars(done)}, lambda: _text(done, after), to_json=to_json)
 

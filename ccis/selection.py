@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,55 +58,69 @@ DEFAULT_RELEASE = "centos-stream-10"
 _KICKSTART_DISK = "10 GiB"
 
 
-def options_of(
-    images: list[str] | None, kickstart: Path | None, release_name: str, arch: str,
-    formats: list[str] | None, engine: str, progress: Progress,
-    targets: list[str] | None = None, include_paths: list[Path] | None = None, *,
-    allow_secrets: bool = False,
-) -> list[Request]:
-    """Return what is to be built; a rehearsal release is made first if it is not there.
+@dataclass(frozen=True)
+class Order:
+    """The options that say what is to be built."""
 
-    A kickstart beside one image takes the place of that image's own; alone it is an image.
-    Targets without an image stand for the images that are theirs; with images, each image is made
-    for each of them, once for those that want the same of it.
-    Raises InputError for unknown names, for nothing to build, and for a kickstart beside several
-    images.
-    """
-    from builder.formats import registry as known_formats
-    from builder.request import Request, check_taken
-    from images import catalogue
+    images: ImagesArgument = None
+    kickstart: KickstartOption = None
+    release: ReleaseOption = DEFAULT_RELEASE
+    arch: ArchOption = HOST_ARCH
+    targets: TargetOption = None
+    formats: FormatOption = None
+    engine: EngineOption = "auto"
+    include_paths: IncludePathOption = None
+    allow_secrets: AllowSecretsOption = False
 
-    wanted_formats, wanted = _words(formats), _words(targets)
-    if not images and kickstart is None and not wanted:
-        raise InputError("nothing to build", where="the command line",
-                         remedy="name images or --target (see `ccis list`), "
-                                "or give --kickstart FILE")
-    if kickstart is not None and len(images or []) > 1:
-        raise InputError("one kickstart can't be that of several images", where="--kickstart",
-                         remedy="name one image, or none")
-    for name in wanted_formats:
-        known_formats.get(name)
-    release = catalogue.release(release_name)
-    wishes = [catalogue.target(name)
-              for name in (catalogue.target_names() if "all" in wanted else wanted)]
-    for wish in wishes:
-        check_taken(wish, wanted_formats)
-    chosen: list[tuple[Image, list[Target]]]
-    if images or kickstart is not None:
-        found = ([catalogue.image(name) for name in images or []]
-                 or [_image_of(kickstart) for kickstart in [kickstart] if kickstart])
-        chosen = [pair for image in found for pair in _for_targets(image, wishes)]
-    else:
-        chosen = _images_for(wishes)
-    rehearsal = _rehearsal(release, progress)
-    return [
-        Request(image=image, kickstart=kickstart or catalogue.kickstart_of(image),
-                release=release, arch=arch, engine=engine, targets=tuple(group),
-                formats=tuple(wanted_formats or (() if wishes else image.formats)),
-                rehearsal=rehearsal, include_paths=folders_of(include_paths),
-                allow_secrets=allow_secrets)
-        for image, group in chosen
-    ]
+    def requests(self, progress: Progress) -> list[Request]:
+        """Return what is to be built; a rehearsal release is made first if it is not there.
+
+        A kickstart beside one image takes the place of that image's own; alone it is an image.
+        Targets without an image stand for the images that are theirs; with images, each image is
+        made for each of them, once for those that want the same of it.
+        Raises InputError for unknown names, for nothing to build, and for a kickstart beside
+        several images.
+        """
+        from builder.formats import registry as known_formats
+        from builder.request import Request, check_taken
+        from images import catalogue
+
+        formats, targets = _words(self.formats), _words(self.targets)
+        if not self.images and self.kickstart is None and not targets:
+            raise InputError("nothing to build", where="the command line",
+                             remedy="name images or --target (see `ccis list`), "
+                                    "or give --kickstart FILE")
+        if self.kickstart is not None and len(self.images or []) > 1:
+            raise InputError("one kickstart can't be that of several images", where="--kickstart",
+                             remedy="name one image, or none")
+        for name in formats:
+            known_formats.get(name)
+        release = catalogue.release(self.release)
+        wanted = [catalogue.target(name)
+                  for name in (catalogue.target_names() if "all" in targets else targets)]
+        for target in wanted:
+            check_taken(target, formats)
+        chosen = self._images(wanted)
+        rehearsal = _rehearsal(release, progress)
+        return [
+            Request(image=image, kickstart=self.kickstart or catalogue.kickstart_of(image),
+                    release=release, arch=self.arch, engine=self.engine, targets=tuple(group),
+                    formats=tuple(formats or (() if wanted else image.formats)),
+                    rehearsal=rehearsal, include_paths=folders_of(self.include_paths),
+                    allow_secrets=self.allow_secrets)
+            for image, group in chosen
+        ]
+
+    def _images(self, wanted: list[Target]) -> list[tuple[Image, list[Target]]]:
+        """Return the images that are named, or are the targets' own, with the targets of each."""
+        from images import catalogue
+
+        if not self.images and self.kickstart is None:
+            return _images_for(wanted)
+        found = [catalogue.image(name) for name in self.images or []]
+        if not found and self.kickstart:
+            found = [_image_of(self.kickstart)]
+        return [pair for image in found for pair in _for_targets(image, wanted)]
 
 
 def folders_of(include_paths: list[Path] | None) -> tuple[Path, ...]:

@@ -12,21 +12,8 @@ import typer
 
 from ccis import output
 from ccis.display import amount, watching
-from ccis.selection import (
-    DEFAULT_RELEASE,
-    HOST_ARCH,
-    AllowSecretsOption,
-    ArchOption,
-    EngineOption,
-    FormatOption,
-    ImagesArgument,
-    IncludePathOption,
-    JsonOption,
-    KickstartOption,
-    ReleaseOption,
-    TargetOption,
-    options_of,
-)
+from ccis.groups import spread
+from ccis.selection import JsonOption, Order
 from host.errors import CcisError, InputError
 
 if TYPE_CHECKING:
@@ -36,16 +23,10 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@spread
 def build(
-    images: ImagesArgument = None,
-    kickstart: KickstartOption = None,
-    release: ReleaseOption = DEFAULT_RELEASE,
-    arch: ArchOption = HOST_ARCH,
-    targets: TargetOption = None,
-    formats: FormatOption = None,
-    engine: EngineOption = "auto",
-    include_paths: IncludePathOption = None,
-    allow_secrets: AllowSecretsOption = False,
+    order: Order,
+    *,
     out: Annotated[Path, typer.Option(help="Where the build's folder appears.")] = Path("build"),
     build_id: Annotated[
         str | None, typer.Option(metavar="YYYYMMDD.R", help="The changing part of the name.  "
@@ -78,11 +59,11 @@ def build(
         store = open_store()
         try:
             plans = []
-            for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
-                                   targets, include_paths, allow_secrets=allow_secrets):
-                plan_made = planner.make(wish, store, progress.say)
+            for request in order.requests(progress):
+                plan_made = planner.make(request, store, progress.say)
                 disk = f"disk by {plan_made.engine.name}" if plan_made.engine else "no disk"
-                whom = f" ({', '.join(each.name for each in wish.targets)})" if targets else ""
+                names = ", ".join(each.name for each in request.targets)
+                whom = f" ({names})" if order.targets else ""
                 progress.say(f"{plan_made.label}{whom}: {len(plan_made.choices)} packages; {disk} "
                              f"({plan_made.engine_reason})")
                 for where, text in plan_made.notes:

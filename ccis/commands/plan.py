@@ -9,36 +9,17 @@ import typer
 
 from ccis import output
 from ccis.display import watching
-from ccis.selection import (
-    DEFAULT_RELEASE,
-    HOST_ARCH,
-    AllowSecretsOption,
-    ArchOption,
-    EngineOption,
-    FormatOption,
-    ImagesArgument,
-    IncludePathOption,
-    JsonOption,
-    KickstartOption,
-    ReleaseOption,
-    TargetOption,
-    options_of,
-)
+from ccis.groups import spread
+from ccis.selection import JsonOption, Order
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@spread
 def plan(
-    images: ImagesArgument = None,
-    kickstart: KickstartOption = None,
-    release: ReleaseOption = DEFAULT_RELEASE,
-    arch: ArchOption = HOST_ARCH,
-    targets: TargetOption = None,
-    formats: FormatOption = None,
-    engine: EngineOption = "auto",
-    include_paths: IncludePathOption = None,
-    allow_secrets: AllowSecretsOption = False,
+    order: Order,
+    *,
     json: JsonOption = False,
 ) -> None:
     """Show what a build would do: the packages, the disk, and for each step whether it will run.
@@ -56,18 +37,17 @@ def plan(
     plans = []
     with watching(table=False) as progress:
         store = open_store()
-        for wish in options_of(images, kickstart, release, arch, formats, engine, progress,
-                               targets, include_paths, allow_secrets=allow_secrets):
-            made = planner.make(wish, store, progress.say)
+        for request in order.requests(progress):
+            made = planner.make(request, store, progress.say)
             plans.append({
-                "image": wish.image.name, "release": wish.release.name, "arch": wish.arch,
+                "image": request.image.name, "release": request.release.name, "arch": request.arch,
                 "digest": made.digest, "engine": made.engine.name if made.engine else None,
                 "engine_reason": made.engine_reason, "source_date_epoch": made.epoch,
                 "steps": planner.why_made(made, store),
                 "packages": [choice.record.nevra for choice in made.packages],
                 "added": [{"package": name, "reason": reason} for name, reason in made.added],
                 "notes": [{"where": where, "text": text} for where, text in made.notes],
-                "targets": [target.name for target in wish.targets],
+                "targets": [target.name for target in request.targets],
                 "layout": made.layout.model_dump(mode="json") if made.engine else None,
             })
     output.report(plans, lambda: _text(plans), to_json=json)

@@ -7,21 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from ccis.groups import spread
 from ccis.release import (
     ApprovalOption,
     ApproverKeysOption,
     BuildArgument,
-    HomeOption,
-    PassphraseOption,
     PolicyOption,
-    PublicKeyOption,
-    RehearsalOption,
     RootOption,
-    SigningOption,
-    SignOption,
-    TrustKeysOption,
+    Signing,
     move_build,
-    signer_of,
 )
 from ccis.selection import JsonOption
 
@@ -29,9 +23,11 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@spread
 def promote(
     build: BuildArgument,
     to: Annotated[Literal["testing", "production"], typer.Option(help="The channel.")],
+    *,
     root: RootOption = Path("public"),
     folder: Annotated[
         Path | None, typer.Option("--build", metavar="FOLDER",
@@ -39,13 +35,7 @@ def promote(
     approval: ApprovalOption = None,
     approver_keys: ApproverKeysOption = None,
     policy: PolicyOption = None,
-    sign_with: SignOption = None,
-    gnupg_home: HomeOption = None,
-    passphrase_file: PassphraseOption = None,
-    rehearsal_key: RehearsalOption = False,
-    signing: SigningOption = None,
-    public_key: PublicKeyOption = None,
-    trust_keys: TrustKeysOption = None,
+    by: Signing,
     json: JsonOption = False,
 ) -> None:
     """Move a build into a channel: metadata changes, no byte of an image does.
@@ -59,8 +49,6 @@ def promote(
     from publish.approvals import read_approvals
     from publish.moves import promotion
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
-                       public_key)
     approvals = read_approvals(approval or [], approver_keys)
-    move_build(build, root, signer, policy, lambda its: promotion(
-        to, its, signer.fingerprint, approvals, folder), trust_keys=trust_keys, to_json=json)
+    move_build(build, root, by, policy, lambda its, signer: promotion(
+        to, its, signer.fingerprint, approvals, folder), to_json=json)

@@ -10,21 +10,8 @@ import typer
 
 from ccis import output
 from ccis.display import watching
-from ccis.release import (
-    HomeOption,
-    PassphraseOption,
-    PolicyOption,
-    PublicKeyOption,
-    RehearsalOption,
-    RootOption,
-    SigningOption,
-    SignOption,
-    TrustKeysOption,
-    asking,
-    chain_signers,
-    policy_of,
-    signer_of,
-)
+from ccis.groups import spread
+from ccis.release import PolicyOption, RootOption, Signing, asking, policy_of
 from ccis.selection import JsonOption
 from host.errors import InputError
 
@@ -32,18 +19,14 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@spread
 def prune(
+    *,
     root: RootOption = Path("public"),
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and why.")] = False,
     policy: PolicyOption = None,
-    sign_with: SignOption = None,
-    gnupg_home: HomeOption = None,
-    passphrase_file: PassphraseOption = None,
-    rehearsal_key: RehearsalOption = False,
-    signing: SigningOption = None,
-    public_key: PublicKeyOption = None,
-    trust_keys: TrustKeysOption = None,
+    by: Signing,
     json: JsonOption = False,
 ) -> None:
     """Let builds leave the tree by the policy's retention: keep the last, the pinned, the young.
@@ -59,8 +42,7 @@ def prune(
     from publish.find import indexes
     from publish.retention import decide, pruning
 
-    signer = None if dry_run else signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key,
-                                            signing, public_key)
+    signer = None if dry_run else by.signer()
     fates, edits = [], dict[str, Edit]()
     for path, index in indexes(root).items():
         its = policy_of(policy, index, index.policy)
@@ -74,7 +56,7 @@ def prune(
         edits[path] = pruning(its, its.retention)
     if signer is not None and edits:
         with asking(to_json=json), watching(table=False) as progress:
-            change(root, edits, signer, progress, chain=chain_signers(trust_keys))
+            change(root, edits, signer, progress, chain=by.chain())
     output.report(
         {"dry_run": dry_run, "builds": fates},
         lambda: [f"{fate['build']} {fate['verdict']}: {fate['why']}" for fate in fates]

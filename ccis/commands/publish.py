@@ -9,21 +9,14 @@ import typer
 
 from ccis import names, output
 from ccis.display import watching
+from ccis.groups import spread
 from ccis.release import (
     ApprovalOption,
     ApproverKeysOption,
-    HomeOption,
-    PassphraseOption,
     PolicyOption,
-    PublicKeyOption,
-    RehearsalOption,
-    SigningOption,
-    SignOption,
-    TrustKeysOption,
+    Signing,
     asking,
-    chain_signers,
     policy_of,
-    signer_of,
 )
 
 if TYPE_CHECKING:
@@ -33,11 +26,13 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@spread
 def publish(
     build: Annotated[
         list[Path], typer.Argument(metavar="BUILD", help="Folders that `ccis build` made.",
                                        show_default=False)
     ],
+    *,
     root: Annotated[
         Path, typer.Option(help="The root of the release tree; made if need be.")
     ] = Path("public"),
@@ -52,13 +47,7 @@ def publish(
     policy: PolicyOption = None,
     approval: ApprovalOption = None,
     approver_keys: ApproverKeysOption = None,
-    sign_with: SignOption = None,
-    gnupg_home: HomeOption = None,
-    passphrase_file: PassphraseOption = None,
-    rehearsal_key: RehearsalOption = False,
-    signing: SigningOption = None,
-    public_key: PublicKeyOption = None,
-    trust_keys: TrustKeysOption = None,
+    by: Signing,
     replace_key: Annotated[
         bool, typer.Option("--replace-key", help="Go on where another key has signed so far.")
     ] = False,
@@ -86,15 +75,14 @@ def publish(
     from publish.approvals import read_approvals
     from publish.find import any_index
 
-    signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key, signing,
-                       public_key)
+    signer = by.signer()
     its = policy_of(policy, None if replace_key else any_index(root),
-                    "rehearsal" if rehearsal_key else "sig")
+                    "rehearsal" if by.rehearsal_key else "sig")
     options = tree.Options(its, keep, formats or None, channel, unproven,
                            read_approvals(approval or [], approver_keys))
     with asking(to_json=json), watching(table=False) as progress:
         done = tree.publish(build, root, signer, progress, options, replace_key=replace_key,
-                            chain=chain_signers(trust_keys))
+                            chain=by.chain())
     output.report(done, lambda: _text(done), to_json=json)
 
 

@@ -13,7 +13,7 @@ import typer
 from ccis import output
 from ccis.artefacts import KeyOption, key_of
 from ccis.display import watching
-from ccis.selection import IncludePathOption, JsonOption, options_of
+from ccis.selection import IncludePathOption, JsonOption, Order
 from host.errors import InputError
 from host.progress import Progress
 
@@ -104,11 +104,12 @@ def _request(
     if not kickstart.is_file():
         raise InputError(f"the kickstart {record.kickstart} is not here", where=str(kickstart),
                          remedy="say where it is: --kickstart FILE")
-    (found,) = options_of(
-        [record.image] if known else None, kickstart, record.release, record.arch,
-        list(dict.fromkeys(artefact.format for artefact in record.artefacts)),
-        record.engine or "auto", progress, include_paths=include_paths, allow_secrets=True,
-    )
+    (found,) = Order(
+        images=[record.image] if known else None, kickstart=kickstart, release=record.release,
+        arch=record.arch, engine=record.engine or "auto", include_paths=include_paths,
+        formats=list(dict.fromkeys(artefact.format for artefact in record.artefacts)),
+        allow_secrets=True,
+    ).requests(progress)
     # Not by their names: --target with --format is for formats that all of them take.
     return replace(found, targets=[catalogue.target(target.name) for target in record.targets])
 

@@ -10,16 +10,13 @@ import typer
 
 from ccis import output
 from ccis.display import watching
+from ccis.groups import spread
 from ccis.release import (
-    HomeOption,
+    Key,
     KeyPassphraseOption,
-    PassphraseOption,
-    RehearsalOption,
     RootOption,
-    SignOption,
     TrustKeysOption,
     chain_signers,
-    signer_of,
 )
 from ccis.selection import JsonOption
 from host.errors import InputError
@@ -146,16 +143,15 @@ def sign(
 
 
 @app.command()
+@spread
 def accept(
     proposal: Annotated[Path, typer.Argument(help="A proposal that enough keys signed.",
                                              show_default=False)],
+    *,
     root: RootOption = Path("public"),
     trust_keys: TrustKeysOption = None,
     key_passphrase_file: KeyPassphraseOption = None,
-    sign_with: SignOption = None,
-    gnupg_home: HomeOption = None,
-    passphrase_file: PassphraseOption = None,
-    rehearsal_key: RehearsalOption = False,
+    by: Key,
     json: JsonOption = False,
 ) -> None:
     """Put the tree under a proposed root; what its online keys sign is signed anew, at once.
@@ -173,8 +169,8 @@ def accept(
     found = read_proposal(proposal)
     keys = _online(trust_keys, key_passphrase_file)
     signer: Signer | None = None
-    if sign_with or rehearsal_key:
-        signer = signer_of(sign_with, gnupg_home, passphrase_file, rehearsal_key)
+    if by.sign_with or by.rehearsal_key:
+        signer = by.signer()
     with watching(table=False) as progress, workshop(root) as works:
         put_under(works, found, gather(works.root, {}, signer, progress), keys, _now())
     _report(found, proposal, json)

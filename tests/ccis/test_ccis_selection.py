@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builder.request import Request
-from ccis.selection import options_of
+from ccis.selection import Order
 from host.errors import InputError
 from host.progress import Silent
 from images import catalogue
@@ -17,9 +17,10 @@ def chosen(
     *images: str, target: str | None = None, image_format: str | None = None,
     kickstart: Path | None = None,
 ) -> list[Request]:
-    return options_of(
-        list(images), kickstart, "centos-stream-10", "x86_64",
-        [image_format] if image_format else None, "auto", Silent(), [target] if target else None)
+    return Order(
+        images=list(images), kickstart=kickstart, arch="x86_64",
+        formats=[image_format] if image_format else None,
+        targets=[target] if target else None).requests(Silent())
 
 
 def names(requests: list[Request]) -> dict[str, list[str]]:
