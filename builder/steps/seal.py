@@ -8,6 +8,8 @@ from builder.packages import installed
 from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.frames import layer
+from builder.steps.views import layers
+from builder.store.result import LAYER
 from builder.tree import labels, seal
 from specs.model import Rule
 
@@ -34,8 +36,10 @@ def inputs(facts: Facts) -> Inputs:
 
 def make(inputs: Inputs, before: Before, place: Place) -> None:
     """Seal, label, and note which packages the finished tree holds."""
+    labelled = before["packages"] / LAYER
+    others = [place.folder / LAYER, *(each for each in layers(before) if each != labelled)]
     with layer(name, inputs, before, place) as tree, place.store.staging() as scratch:
         seal.seal(tree, inputs.rules)
-        labels.relabel(tree)
+        labels.relabel(tree, labelled, others)
         labels.restore_set_by_hand(tree, before["scripts"])
         installed.note(tree, inputs.rpm_database, scratch, place.folder)

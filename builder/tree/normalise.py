@@ -30,8 +30,9 @@ _HOST_NOTES = ("/var/cache/ldconfig/aux-cache",)
 # An upper file with this attribute has the owner, mode and labels only; its content is below
 # (Documentation/filesystems/overlayfs.rst, "Metadata only copy up").
 _METADATA_ONLY = "trusted.overlay.metacopy"
-# A folder with this one shows what a layer below has under another name ("redirect_dir", ibid.).
-_MOVED = "trusted.overlay.redirect"
+MOVED = "trusted.overlay.redirect"
+"""A folder with this attribute shows what a layer below has under another name ("redirect_dir",
+ibid.)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def settle_times(root: Root, hour: Hour, step: str) -> bool:
     for found in root.walk():
         check_path(found.path, step)
         _settle_time(found, hour)
-        moved = moved or (found.is_folder and _MOVED in found.attributes())
+        moved = moved or (found.is_folder and MOVED in found.attributes())
     return moved
 
 
