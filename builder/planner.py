@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from builder.artefact import About
 from builder.choosing import resolve, resolve_on_top, seed
@@ -20,8 +21,8 @@ from builder.kickstart.read import Kickstart, read, read_pre
 from builder.kickstart.secret_words import plain_secrets, shown_name
 from builder.packages.choice import Choice
 from builder.packages.on_top import selection_on_top
-from builder.packages.origins import origins
-from builder.packages.repositories import snapshots, trusted_key
+from builder.packages.origins import Origins, origins
+from builder.packages.repositories import key_texts, own_keys, snapshots, trusted_key
 from builder.packages.requirements import requirements
 from builder.packages.selection import Selection
 from builder.request import Request
@@ -110,10 +111,9 @@ def make(request: Request, store: Store, say: Callable[[str], None] = log.warnin
     kickstart = read(request.kickstart, release.dialect, before.root if before else None,
                      request.include_paths)
     commands.check(kickstart)
-    origin = origins(kickstart, release, arch, variables)
-    key = trusted_key(release, variables, store.root / "keys")
-    selection = Selection(kickstart, release, arch, snapshots(origin.sources, say=say), key,
-                      files=origin.files)
+    origin = origins(kickstart, release, arch, variables,
+                     catalogue.repositories(request.repositories), request.unsigned)
+    selection = _selection(request, kickstart, origin, variables, store, say)
     layout = layout_of(kickstart, request.image.disk_size_bytes or _NOMINAL_DISK_BYTES, release,
                        seed=seed(selection), existing=before.table if before else None, arch=arch,
                        is_needed=request.has_disk)
@@ -146,6 +146,18 @@ def make(request: Request, store: Store, say: Callable[[str], None] = log.warnin
         notes=[*_strays(kickstart), *origin.notes, *resolved.absent,
                *(layout.notes if engine else ()), *exposed],
     )
+
+
+def _selection(
+    request: Request, kickstart: Kickstart, origin: Origins, variables: Mapping[str, str],
+    store: Store, say: Callable[[str], None],
+) -> Selection:
+    """Return what dnf is asked for, as far as repositories and their keys are concerned."""
+    release, folder = request.release, store.root / "keys"
+    key = trusted_key(release, variables, folder)
+    keys = own_keys(origin.sources, release, variables, folder)
+    return Selection(kickstart, release, request.arch, snapshots(origin.sources, say=say), key,
+                     files={**origin.files, **key_texts(origin.keys, keys)}, keys=keys)
 
 
 def _more(request: Request, selection: Selection, choices: Sequence[Choice]) -> Selection | None:
@@ -230,7 +242,8 @@ def _variables(request: Request) -> Mapping[str, str]:
             f"the rehearsal distribution {request.release.name} is not there",
             remedy=f"run `ccis rehearsal create {request.release.name}`",
         )
-    return {"arch": request.arch, "rehearsal": str(request.rehearsal)}
+    folder = request.rehearsal or Path()
+    return {"arch": request.arch, "rehearsal": str(folder), "rehearsals": str(folder.parent)}
 
 
 def _source_date(choices: Sequence[Choice]) -> int:

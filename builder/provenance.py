@@ -23,6 +23,7 @@ from images.record import (
     RepositoryRecord,
     StepRecord,
     TargetRecord,
+    labels_of,
 )
 from images.target import Target
 
@@ -39,6 +40,7 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
     artefacts = [each for wish in request.wanted_formats
                  for each in _artefacts(plan, execution, wish, name)]
     base = execution.results[plan.base.name, plan.base.digest]
+    packages, sources = installed.packages(base.data, plan.packages), repositories(plan)
     return BuildRecord(
         name=name, image=image.name, flavour=request.flavour, release=release.name,
         distribution=release.distribution, version=release.version, arch=request.arch,
@@ -47,8 +49,7 @@ def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
         kickstart=request.kickstart.name,
         kickstart_sha256=kickstart_sha256(plan, name),
         digest=plan.digest, source_date_epoch=plan.epoch,
-        repositories=repositories(plan),
-        packages=installed.packages(base.data, plan.packages),
+        repositories=sources, packages=packages, labels=labels_of(sources, packages),
         artefacts=artefacts,
         targets=[_target(target, artefacts, name, about) for target in request.targets],
         steps=[_step(step, plan, execution) for step in plan.steps.values()],
@@ -71,7 +72,11 @@ def kickstart_sha256(plan: Plan, name: str) -> str:
 
 def repositories(plan: Plan) -> list[RepositoryRecord]:
     """Return the repositories as they were when the packages were chosen."""
-    return [RepositoryRecord(id=each.id, url=shown(each.urls[0]), repomd_sha256=each.repomd_sha256)
+    release = plan.request.release.key
+    return [RepositoryRecord(
+                id=each.id, url=shown(each.urls[0]), repomd_sha256=each.repomd_sha256,
+                upstream=each.upstream, unsigned=each.unsigned,
+                key=None if each.unsigned else (each.key or release).fingerprint)
             for each in plan.selection.snapshots]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from builder.artefact import DISK
 from builder.formats import registry as formats
+from builder.kickstart.sources import Given
 from host.errors import InputError
 from images import catalogue
 from images.image import Image
@@ -24,10 +25,12 @@ class Request:
     rehearsal: the folder of the rehearsal distribution, for releases that are made of it.
     include_paths: folders of this host that %include may name, besides the kickstart's own.
     allow_secrets: whether a medium may carry the kickstart's plain passwords.
+    repositories: files that define repositories, besides those of images/repositories.
+    unsigned: the ids of repositories that nobody need vouch for.
     """
 
     image: Image
-    kickstart: Path
+    kickstart: Given
     release: Release
     arch: str
     engine: str = "auto"
@@ -36,6 +39,8 @@ class Request:
     rehearsal: Path | None = None
     include_paths: Sequence[Path] = ()
     allow_secrets: bool = False
+    repositories: Sequence[Path] = ()
+    unsigned: Sequence[str] = ()
 
     @property
     def layer(self) -> Layer:

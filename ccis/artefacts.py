@@ -119,7 +119,7 @@ def keep_proof(subject: Subject, reports: Sequence[Report]) -> None:
 
 def report_text(report: Report) -> list[str]:
     """Return a report's lines for people: what failed with its evidence, then the counts."""
-    lines = []
+    lines = [f"label    {label}" for label in report.labels]
     for result in report.results:
         if result.status in ("failed", "unknown"):
             mark = "FAILED " if result.fails else "should "

@@ -1,8 +1,9 @@
-"""The catalogue: finds images, releases, targets and kickstarts by name."""
+"""The catalogue: finds images, releases, targets, repositories and kickstarts by name."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,9 +11,10 @@ from host.errors import InputError
 from host.yaml_files import load
 from images.image import Image
 from images.release import Release
+from images.repository import NamedRepository
 from images.target import Target
 
-Named = TypeVar("Named", Image, Release, Target)
+Named = TypeVar("Named", Image, Release, Target, NamedRepository)
 
 HERE = Path(__file__).parent
 KICKSTARTS = HERE.parent / "kickstarts"
@@ -31,6 +33,28 @@ def release_names() -> list[str]:
 def target_names() -> list[str]:
     """Return the names of all targets, sorted."""
     return sorted(path.stem for path in (HERE / "targets").glob("*.yaml"))
+
+
+def repository_names() -> list[str]:
+    """Return the names of all repositories that a kickstart may name, sorted."""
+    return sorted(path.stem for path in (HERE / "repositories").glob("*.yaml"))
+
+
+def repositories(more: Sequence[Path] = ()) -> dict[str, NamedRepository]:
+    """Return all repositories that a kickstart may name, by their names.
+
+    more: files like those of images/repositories/. Raises InputError for a wrong one, and for one
+    whose name is taken.
+    """
+    found: dict[str, NamedRepository] = {}
+    own = [HERE / "repositories" / f"{name}.yaml" for name in repository_names()]
+    for path in [*own, *more]:
+        one = load(path, NamedRepository)
+        if one.name in found:
+            raise InputError(f"there is a repository {one.name!r} already", where=str(path),
+                             remedy="give it another name")
+        found[one.name] = _named(one, path) if path in own else one
+    return found
 
 
 def image(name: str) -> Image:

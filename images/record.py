@@ -7,10 +7,12 @@ sizes. So both are checked on the way in, and the file is a small regular one or
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from host.beneath.root import Root
 from host.errors import InputError
@@ -26,6 +28,9 @@ Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
 FileSize = Annotated[int, Field(ge=0, le=1 << 44)]
 """Bytes of a file; 16 TiB are as many as an ext4 takes in one."""
 DiskSize = Annotated[int, Field(ge=0, lt=1 << 63)]
+Upstream = Literal["accepted", "not-accepted", "external"]
+"""What CentOS says of content: it is CentOS's own; a SIG of CentOS makes it, and upstream has not
+accepted it; it is of somebody else."""
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
@@ -100,13 +105,54 @@ class TargetRecord(BaseModel):
 
 
 class RepositoryRecord(BaseModel):
-    """A repository as it was when its packages were chosen."""
+    """A repository as it was when its packages were chosen.
+
+    upstream: what CentOS says of its content. key: the fingerprint that the key of its packages had
+    to have; None: the key was made on that host, or nobody vouched. unsigned: the latter.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
     url: str
     repomd_sha256: str
+    upstream: Upstream = "accepted"
+    key: Annotated[str, Field(pattern=r"^[0-9A-F]{40}$")] | None = None
+    unsigned: bool = False
+
+
+class Label(BaseModel):
+    """Content that upstream has not accepted, or that nobody vouched for: it must say so.
+
+    packages: how many of the image are from there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")]
+    upstream: Upstream
+    unsigned: bool = False
+    packages: Annotated[int, Field(ge=1, le=1 << 24)]
+
+    @property
+    def text(self) -> str:
+        """The label, for a person."""
+        words = {"accepted": "accepted upstream", "not-accepted": "not accepted upstream",
+                 "external": "from outside of CentOS"}[self.upstream]
+        signed = ", not signed by anybody" if self.unsigned else ""
+        count = "1 package" if self.packages == 1 else f"{self.packages} packages"
+        return f"{self.repository}: {count} {words}{signed}"
+
+
+def labels_of(
+    repositories: Sequence[RepositoryRecord], packages: Sequence[Package],
+) -> list[Label]:
+    """Return the labels that an image of these packages must have, by the repositories' order."""
+    counts = Counter(package.repository for package in packages)
+    return [Label(repository=one.id, upstream=one.upstream, unsigned=one.unsigned,
+                  packages=counts[one.id])
+            for one in repositories
+            if counts[one.id] and (one.unsigned or one.upstream != "accepted")]
 
 
 class BuildRecord(BaseModel):
@@ -120,6 +166,7 @@ class BuildRecord(BaseModel):
     these are masked, the text is hashed and stretched (builder/provenance.py).
     digest: the identity of the whole build; like a step's, where the kickstart has passwords, one
     of the store that it was made in (builder/store/key.py).
+    labels: of content that upstream has not accepted; none: all of it is CentOS's.
     tools: name and version of what decides the bytes; "ccis": our own code and the converters.
     """
 
@@ -144,10 +191,17 @@ class BuildRecord(BaseModel):
     source_date_epoch: Time
     repositories: list[RepositoryRecord]
     packages: list[Package]
+    labels: list[Label] = []
     artefacts: list[Artefact]
     targets: list[TargetRecord] = []
     steps: list[StepRecord]
     tools: dict[str, str]
+
+    @model_validator(mode="after")
+    def _is_labelled(self) -> Self:
+        if self.labels != labels_of(self.repositories, self.packages):
+            raise ValueError("labels are not those of its repositories and packages")
+        return self
 
     @property
     def is_rehearsal(self) -> bool:

@@ -12,7 +12,7 @@ Architecture = Literal["x86_64", "aarch64", "ppc64le", "s390x"]
 
 
 class SigningKey(BaseModel):
-    """The public key that signs a release: fetched from `url`, trusted by `fingerprint` alone.
+    """A public key that signs packages: fetched from `url`, trusted by `fingerprint` alone.
 
     A rehearsal's key is made on this host, so its fingerprint can't be known here: there the
     file itself, in the user's own cache, is what is trusted, and `fingerprint` is absent.

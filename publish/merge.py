@@ -82,7 +82,7 @@ def read_build(folder: Path, formats: Collection[str] | None = None) -> Build:
             record=RecordFile(file=record.name + RECORD_SUFFIX, size_bytes=len(text),
                               sha256=hashlib.sha256(text).hexdigest()),
             files=[PublishedFile(**artefact.model_dump()) for artefact in artefacts],
-            proofs=proofs_of(folder, record),
+            labels=record.labels, proofs=proofs_of(folder, record),
         )
         build = Build(folder, record, text, entry)
         # The index checks the path too, but only after much has been copied.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from images.proof import Proof
-from images.record import BuildRecord, DiskSize, FileSize, Name
+from images.record import BuildRecord, DiskSize, FileSize, Label, Name
 
 INDEX = "index.json"
 INDEX_SIGNATURE = "index.json.asc"
@@ -144,6 +144,7 @@ class PublishedBuild(BaseModel):
     leaves: retention removes its files at the first opportunity after this time; until then they
     are there for whoever has an older index at hand.
     unproven: why it was published without proof; None: it was proven.
+    labels: of content that upstream has not accepted, or that nobody vouched for.
     proofs: of its artefacts, as they were when it was published or promoted.
     history: what happened to it, oldest first.
     provenance: the signed in-toto statement, in a tree with a chain of trust.
@@ -167,6 +168,7 @@ class PublishedBuild(BaseModel):
     deprecated: Deprecation | None = None
     withdrawn: Withdrawal | None = None
     unproven: Line | None = None
+    labels: list[Label] = []
     proofs: list[Proof] = []
     history: list[Event] = []
     record: RecordFile

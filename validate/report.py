@@ -46,7 +46,10 @@ class Result(BaseModel):
 
 
 class Report(BaseModel):
-    """A validation. firmware: the one that the image was started by, None: it was not started."""
+    """A validation. firmware: the one that the image was started by, None: it was not started.
+
+    labels: what the image's record says of content that upstream has not accepted, in words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,6 +59,7 @@ class Report(BaseModel):
     firmware: Firmware | None = None
     accelerator: str | None = None
     duration_s: float
+    labels: list[str] = []
     results: list[Result]
 
     @property
@@ -129,6 +133,10 @@ def to_junit(reports: Sequence[Report]) -> str:
             root, "testsuite", name=name, tests=str(len(report.results)),
             failures=str(len(report.failures)), time=f"{report.duration_s:.1f}",
         )
+        if report.labels:
+            properties = ET.SubElement(suite, "properties")
+            for label in report.labels:
+                ET.SubElement(properties, "property", name="label", value=printable(label))
         for one in report.results:
             case = ET.SubElement(suite, "testcase", name=one.rule, classname=one.tier)
             if one.fails:

@@ -43,7 +43,7 @@ def validate(
     if is_tree(artefact, record):
         results = examined(facts_of(artefact, record), spec, record, key, lambda number, rule:
                            progress.advance(STEP, number, rule))
-        return _report(artefact, spec, results, started, progress)
+        return _report(artefact, spec, results, record, started, progress)
     if (kind := kind_of(artefact, record)) is not None:
         with as_raw(artefact, kind) as disk:
             facts = replace(inspected(disk.raw, None), ccis_format=made_as(artefact, record),
@@ -71,15 +71,17 @@ def _of_disk(
     else:
         results += examined(facts, spec, record, key, lambda number, rule: progress.advance(
             STEP, len(rules) + number, rule))
-    return _report(artefact, spec, results, started, progress)
+    return _report(artefact, spec, results, record, started, progress)
 
 
 def _report(
-    artefact: Path, spec: Spec, results: list[Result], started: float, progress: Progress,
+    artefact: Path, spec: Spec, results: list[Result], record: BuildRecord | None, started: float,
+    progress: Progress,
 ) -> Report:
     progress.finish(STEP, note=f"{sum(one.status == 'passed' for one in results)} passed")
     return Report(
         artefact=artefact.name, spec=spec.name, duration_s=time.monotonic() - started,
+        labels=[label.text for label in record.labels] if record else [],
         results=waived(results, spec.waivers, date.today()),
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from builder.kickstart.sources import Given
 
 
 def is_assignment(word: str) -> bool:
@@ -118,7 +119,7 @@ class Kickstart:
     it. dialect: the version of the language that it was read as, pykickstart's name.
     """
 
-    path: Path
+    path: Given
     commands: list[Command] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pykickstart.constants import (
@@ -22,7 +21,7 @@ from builder.kickstart.dialects import Dialects, apply_header
 from builder.kickstart.lines import Lines
 from builder.kickstart.model import Addon, Certificate, Command, Kickstart, Script, Section
 from builder.kickstart.secret_words import masked
-from builder.kickstart.sources import Sources
+from builder.kickstart.sources import Given, Sources
 from host.errors import CcisError, InputError
 
 SCRIPT_KINDS = {
@@ -43,7 +42,7 @@ class Parser(KickstartParser):  # type: ignore[misc]  # pykickstart carries no t
     """
 
     def __init__(
-        self, dialects: Dialects, sources: Sources, path: Path,
+        self, dialects: Dialects, sources: Sources, path: Given,
         problems: list[CcisError] | None = None, *, commands: bool = True,
     ) -> None:
         self.dialects = dialects

@@ -32,7 +32,7 @@ from builder.kickstart.model import (
     Section,
 )
 from builder.kickstart.parser import Parser
-from builder.kickstart.sources import Sources, missing
+from builder.kickstart.sources import Given, Sources, missing
 from host.errors import CcisError
 
 __all__ = [
@@ -60,7 +60,7 @@ class Survey:
 
 
 def read(
-    path: Path, dialect: str, installer: Path | None = None, folders: Sequence[Path] = (),
+    path: Given, dialect: str, installer: Path | None = None, folders: Sequence[Path] = (),
 ) -> Kickstart:
     """Read a kickstart and what it includes.
 
@@ -80,7 +80,7 @@ def read(
     return _finished(parser)
 
 
-def read_pre(path: Path, dialect: str, folders: Sequence[Path] = ()) -> list[Script]:
+def read_pre(path: Given, dialect: str, folders: Sequence[Path] = ()) -> list[Script]:
     """Return the %pre scripts, looking at nothing else: includes may still be missing.
 
     Raises InputError for a kickstart that can't be cut into sections.
@@ -91,7 +91,7 @@ def read_pre(path: Path, dialect: str, folders: Sequence[Path] = ()) -> list[Scr
     return parser.result.scripts_of("%pre")
 
 
-def survey(path: Path, dialect: str, folders: Sequence[Path] = ()) -> Survey:
+def survey(path: Given, dialect: str, folders: Sequence[Path] = ()) -> Survey:
     """Read a kickstart without stopping at errors, without running %pre and without the network.
 
     Behind an error that pykickstart can't get over, the line is taken out and all is read again.
@@ -128,7 +128,7 @@ def survey(path: Path, dialect: str, folders: Sequence[Path] = ()) -> Survey:
 
 
 def _open(
-    path: Path, dialect: str, sources: Sources, problems: list[CcisError] | None = None,
+    path: Given, dialect: str, sources: Sources, problems: list[CcisError] | None = None,
     *, commands: bool = True,
 ) -> Parser:
     """Make a parser; the first file is never looked for among what %pre wrote."""

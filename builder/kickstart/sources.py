@@ -47,6 +47,33 @@ class _Origin:
     url: str = ""
 
 
+@dataclass(frozen=True)
+class Brought:
+    """A kickstart that is no file of this host: it came from a URL, or from standard input.
+
+    name: what a file of it would be called. shown: how messages call it. url: where it came from.
+    Like anything from the network it may name URLs and what %pre wrote, and no file of this host.
+    """
+
+    name: str
+    shown: str
+    content: bytes = field(repr=False)
+    url: str = ""
+
+    def __str__(self) -> str:
+        """Return what messages call it."""
+        return self.shown
+
+    @property
+    def stem(self) -> str:
+        """Its name without an ending, as a path has it."""
+        return Path(self.name).stem
+
+
+Given = Path | Brought
+"""A kickstart as it is given: a file, or what was brought here."""
+
+
 @dataclass
 class Sources:
     """Where a kickstart's parts come from.
@@ -78,9 +105,13 @@ class Sources:
             kept.pop()
         return [*kept, "%end\n"] if name in self.unended else kept
 
-    def open(self, path: Path) -> None:
+    def open(self, path: Given) -> None:
         """Read the kickstart itself, wherever it is. Raises InputError for what is no text."""
         name = str(path)
+        if isinstance(path, Brought):
+            self._origins[name] = _Origin("network", url=path.url)
+            self.texts.setdefault(name, _text(path.content, name))
+            return
         self._origins[name] = _Origin("host", path.parent, f"/{path.name}")
         if name in self.texts:
             return
@@ -93,7 +124,8 @@ class Sources:
                              why=error.strerror) from error
         except InputError as error:
             raise InputError(error.what, where=name,
-                             remedy="save the kickstart as a file and name that") from error
+                             remedy="save the kickstart as a file and name that, or give it to "
+                                    "`--kickstart -`") from error
         self.texts[name] = _text(content, name)
 
     def load(self, name: str, including: str, where: str) -> str | None:

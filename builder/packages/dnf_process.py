@@ -48,8 +48,10 @@ def ask_dnf(
     bring_metadata(selection, store, progress)
     question = {
         "mode": mode, "root": str(root), "metadata": str(store.metadata),
-        "key": str(selection.key), "expected": list(expected), **selection.wishes(),
-        "repositories": [_as_asked(snapshot, store) for snapshot in selection.snapshots],
+        "expected": list(expected), **selection.wishes(),
+        "repositories": [{**_as_asked(snapshot, store), "key": str(key) if key else None}
+                         for snapshot in selection.snapshots
+                         for key in [selection.key_of(snapshot.id)]],
     }
     events: list[dict[str, Any]] = []
 
@@ -77,7 +79,7 @@ def ask_dnf(
     with _rpm_macros(selection) as macros, enclosure(None, root) as made:
         made.kernel_folders("/")
         made.new_folder("/tmp")  # noqa: S108 – librepo writes there whatever TMPDIR says
-        show_worker(made, [selection.key, *_local_folders(selection)])
+        show_worker(made, [*_keys(selection), *_local_folders(selection)])
         made.show(str(store.metadata), store.metadata, writable=root is None)
         if root:  # scriptlets run in it: they see its own kernel folders and no network
             made.show(str(root), root, writable=True)
@@ -140,6 +142,12 @@ def _names(selection: Selection, languages: str) -> list[str]:
                          where=section.where if section else str(selection.kickstart.path),
                          remedy="name locales, such as --inst-langs=en_US,de")
     return names
+
+
+def _keys(selection: Selection) -> list[Path]:
+    """Return the key files of the repositories, each once."""
+    keys = [selection.key_of(snapshot.id) for snapshot in selection.snapshots]
+    return list(dict.fromkeys(key for key in keys if key))
 
 
 def _local_folders(selection: Selection) -> list[Path]:

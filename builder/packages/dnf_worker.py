@@ -194,14 +194,16 @@ def _opened(request: dict[str, Any], root: str, *, on_top: bool = False) -> dnf.
     for entry in request["repositories"]:
         repository = dnf.repo.Repo(entry["id"], conf)
         repository.baseurl = entry["urls"]
-        repository.repo_gpgcheck = entry["signed_metadata"]
-        if entry["signed_metadata"]:
+        # Without a key nobody vouches for the repository, and somebody has allowed it.
+        repository.repo_gpgcheck = entry["signed_metadata"] and entry["key"] is not None
+        by = Path(entry["key"]).stem if entry["key"] else "nobody"
+        if repository.repo_gpgcheck:
             # librepo remembers every key that it ever took, beside the metadata; what one key
             # vouched for is not what another vouches for, nor what nobody does.
-            repository.basecachedir = f"{request['metadata']}/{Path(request['key']).stem}"
+            repository.basecachedir = f"{request['metadata']}/{by}"
         if entry["cache"]:  # it is removed with what it is made of
-            repository.basecachedir = _own_view(f"{entry['cache']}/{Path(request['key']).stem}")
-        repository.gpgkey = [f"file://{request['key']}"]
+            repository.basecachedir = _own_view(f"{entry['cache']}/{by}")
+        repository.gpgkey = [f"file://{entry['key']}"] if entry["key"] else []
         repository.skip_if_unavailable = False
         repository.enablegroups = entry["with_groups"]
         repository.includepkgs = list(entry["included"])

@@ -56,14 +56,16 @@ def _repository(text: str, selection: Selection) -> RemoteError:
     """Return the error for a repository that dnf can't read, on this host as it is by then."""
     named = [one for one in selection.snapshots if f"'{one.id}'" in text] or selection.snapshots
     lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
-    remedy = "run again, or name another mirror in the release's file"
+    places = list(dict.fromkeys(one.where for one in named if one.where))
+    urls = ", ".join(dict.fromkeys(one.urls[0] for one in named))
+    remedy = "run again, or name another mirror" + ("" if places else " in the release's file")
     if "GPG" in text:
-        remedy = (f"its metadata must be signed by the release's key, {selection.key.name}: "
-                  "name another mirror")
+        owner = "its own key" if named[0].key else "the release's key"
+        remedy = f"its metadata must be signed by {owner}: name another mirror"
     return RemoteError(
         f"{', '.join(one.name for one in named)} can't be used",
-        where=", ".join(dict.fromkeys(one.urls[0] for one in named)), why="; ".join(lines),
-        remedy=remedy)
+        where=", ".join(places) or urls,
+        why="; ".join([*([urls] if places else []), *lines]), remedy=remedy)
 
 
 def _unknown(event: dict[str, Any], selection: Selection) -> InputError:

@@ -9,7 +9,7 @@ from builder.packages.choice import Choice
 from builder.packages.dnf_process import ask_dnf
 from builder.packages.near import rpm_files
 from builder.packages.selection import Selection
-from builder.packages.signatures import verify_signatures
+from builder.packages.vouching import verify_packages
 from builder.sandbox.places import check_kernel_folders
 from builder.sandbox.sandbox import Sandbox
 from builder.store.store import Store
@@ -27,11 +27,11 @@ def install(
 ) -> list[str]:
     """Install the chosen packages into an empty root and return what scriptlets complained of.
 
-    Every RPM's digest and signature is checked with the release's key before anything runs.
+    Every RPM's digest and signature is checked with its repository's key before anything runs.
     bounds: what the transaction with its scriptlets may use.
     """
     files = rpm_files(selection, choices, store, progress)
-    verify_signatures(files, selection.key)
+    verify_packages(selection, choices, files)
     for folder, mode in (("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755)):
         Root(root).make_folder(folder, mode)
     answer = ask_dnf(

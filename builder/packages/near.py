@@ -136,7 +136,7 @@ def _bring(
                               why=f"it has {choice.record.nevra} at {choice.location!r}")
     kept = {choice.location: store.packages / f"{'-'.join(_checksum(choice))}.rpm"
             for choice in choices}
-    missing = [choice for choice in choices if not _is_whole(kept[choice.location], choice)]
+    missing = [choice for choice in choices if not is_whole(kept[choice.location], choice)]
     if missing:
         with store.staging() as staging:
             places = {choice.location: staging / f"{number}.rpm"
@@ -162,7 +162,7 @@ def _checksum(choice: Choice) -> tuple[str, str]:
     return kind or "sha256", digits
 
 
-def _is_whole(path: Path, choice: Choice) -> bool:
+def is_whole(path: Path, choice: Choice) -> bool:
     """Say whether a kept package is what its name says: what was damaged is fetched again."""
     kind, digits = _checksum(choice)
     try:

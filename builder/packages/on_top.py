@@ -11,7 +11,7 @@ from builder.packages.dnf_process import ask_dnf
 from builder.packages.near import rpm_files
 from builder.packages.requirement import Requirement
 from builder.packages.selection import Selection
-from builder.packages.signatures import verify_signatures
+from builder.packages.vouching import verify_packages
 from builder.sandbox.places import check_kernel_folders
 from builder.store.store import Store
 from host.progress import Progress
@@ -42,11 +42,11 @@ def install_on_top(
 
     selection, extra: of selection_on_top() and builder.choosing.resolve_on_top(). root: a view that
     can be written. bounds, counted: of ask_dnf().
-    Digest and signature of each RPM are checked first, with the release's key.
+    Digest and signature of each RPM are checked first, with its repository's key.
     Raises RemoteError for a bad one; InputError, before anything is changed, when the tree has
     no longer what the plan relies on, because a script removed a package that these need.
     """
-    verify_signatures(rpm_files(selection, extra, store, progress), selection.key)
+    verify_packages(selection, extra, rpm_files(selection, extra, store, progress))
     answer = ask_dnf(
         "add", selection, store, progress=progress, root=root, epoch=epoch,
         expected=[choice.as_dnf_says() for choice in extra], bounds=bounds, counted=counted,

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.sources import from_network
 from builder.packages.connection import Connection
 from builder.packages.repositories import Source
+from builder.packages.repository_files import (
+    has_address,
+    key_place_of,
+    named_file,
+    option,
+    place_of,
+    repository_file,
+)
 from builder.packages.treeinfo import variants_of
 from host.errors import InputError
 from host.urls import scrub, shown
 from images.release import Release
+from images.repository import NamedRepository
 
 BASE_ID = "anaconda"  # how Anaconda calls the repository of `url`, and so rpm's database does
 _SCHEMES = ("http", "https", "ftp", "file")
 _ID = re.compile(r"[A-Za-z0-9_.:-]+\Z")  # dnf's: dnf/repo.py, repo_id_invalid
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:\d+)?(/|\Z)")
 _MEDIUM = "file:///run/install/"  # where Anaconda's images have the DVD (dracut's anaconda-lib.sh)
+NONE: Mapping[str, NamedRepository] = MappingProxyType({})
 _VARIABLE = re.compile(r"\$(\{?)([A-Za-z0-9_]+)")
 
 
@@ -32,70 +42,69 @@ class Origins:
     """The repositories of a build.
 
     notes: what was decided and must be said, each with its place (file:line).
-    files: what `repo --install` leaves in the image, by path.
+    files: what `repo --install` leaves in the image, by path; keys: the repositories whose keys it
+    leaves there, by path.
     """
 
     sources: list[Source]
     notes: list[tuple[str, str]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
 
 
 def origins(
     kickstart: Kickstart, release: Release, arch: str, variables: Mapping[str, str],
+    named: Mapping[str, NamedRepository] = NONE, unsigned: Collection[str] = (),
 ) -> Origins:
     """Return the repositories that a kickstart's packages come from.
 
     `url` takes the place of the release's own repositories, together with the variants that its
     .treeinfo names (BaseOS leads to AppStream), as in Anaconda. `repo` with a URL adds one, or
-    takes the place of the release's of that name; without a URL it selects one of the release's.
-    All are checked with the release's key, since a kickstart can bring none. A rehearsal stands
-    in for whatever is named on another host: nothing of that is fetched.
+    takes the place of the release's of that name; without a URL it selects one of the release's,
+    or of those that are known by name. Those have keys of their own, wherever the kickstart says
+    they are; all others are checked with the release's, since a kickstart can bring none. A
+    rehearsal stands in for whatever is on another host: nothing of that is fetched.
 
-    variables: what `{arch}` and `{rehearsal}` stand for in the release's URLs.
+    variables: what `{arch}` and the like stand for in URLs. named: the repositories that are known
+    by name. unsigned: those that nobody need vouch for.
     Raises InputError, with file and line, for a URL or a name that can't be one.
     """
     known = {repository.id: Source(
         repository.id, tuple(url.format_map(variables) for url in repository.mirrors),
         signed_metadata=repository.signed_metadata,
     ) for repository in release.repositories}
-    reader = _Reader(release, arch)
+    reader = _Reader(release, arch, variables, named, unsigned)
     url = reader.of_url(kickstart.find("url"))
     chosen = dict(known) if url is None else {source.id: source for source in url}
     for command in kickstart.find("repo"):
         source = reader.of_repo(command, known)
         if source is not None:
             chosen[source.id] = source
-    files = {f"/etc/yum.repos.d/{command.data.name}.repo": repository_file(command)
-             for command in kickstart.find("repo") if getattr(command.data, "install", False)}
-    return Origins(list(chosen.values()), reader.notes, files)
+            if getattr(command.data, "install", False):
+                reader.leave(command, source, known)
+    sources = [_unsigned(source, known) if source.id in unsigned else source
+               for source in chosen.values()]
+    return Origins(sources, reader.notes, reader.files, reader.keys)
 
 
-def repository_file(command: Command) -> str:
-    """Return the .repo file of `repo --install`, with its variables as they stand.
-
-    Anaconda writes one beside those of the release's packages and checks no signatures in it
-    (pyanaconda/modules/payloads/payload/dnf/installation.py, WriteRepositoriesTask).
-    """
-    data = command.data
-    settings: list[tuple[str, Any]] = [
-        ("name", data.name), ("enabled", "1"),
-        ("baseurl", data.baseurl), ("mirrorlist", data.mirrorlist),
-        ("metalink", _option(data, "metalink")),
-        ("sslverify", "0" if _option(data, "noverifyssl") else None),
-        *((name, _option(data, name)) for name in ("sslcacert", "sslclientcert", "sslclientkey")),
-        ("proxy", _option(data, "proxy")), ("cost", _option(data, "cost")),
-        ("includepkgs", ",".join(_option(data, "includepkgs") or ())),
-        ("excludepkgs", ",".join(_option(data, "excludepkgs") or ())),
-    ]
-    lines = [f"{name}={value}\n" for name, value in settings if value not in (None, "", False)]
-    return f"[{data.name}]\n{''.join(lines)}"
+def _unsigned(source: Source, known: Mapping[str, Source]) -> Source:
+    """Return a source that nobody vouches for; nobody knows who stands behind a kickstart's own."""
+    own = source.key is None and source.id not in known
+    return replace(source, unsigned=True, signed_metadata=False, key=None,
+                   upstream="external" if own else source.upstream)
 
 
 class _Reader:
     """Turns `url` and `repo` into sources, and remembers what must be said of them."""
 
-    def __init__(self, release: Release, arch: str) -> None:
-        self.release = release
+    def __init__(
+        self, release: Release, arch: str, words: Mapping[str, str],
+        named: Mapping[str, NamedRepository], unsigned: Collection[str],
+    ) -> None:
+        self.release, self.arch, self.named, self.unsigned = release, arch, named, unsigned
+        self.words = {**words, "arch": arch, "version": release.version}
+        self.files: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
         self.notes: list[tuple[str, str]] = []
         # dnf's variables, with those of CentOS's own repository files (/etc/dnf/vars).
         self.variables = {
@@ -125,29 +134,75 @@ class _Reader:
         if not _ID.match(data.name):
             raise InputError(f"{data.name!r} cannot be a repository's name", where=command.where,
                              remedy="use letters, digits and any of -_.:")
-        if not (data.baseurl or data.mirrorlist or _option(data, "metalink")):
-            return self._with_options(self._predefined(command, known), command)
-        source = self._source(command, data.name, data.baseurl)
+        if has_address(command):
+            source = self._source(command, data.name, data.baseurl)
+            source = self._as_named(source, known) if source else None
+        else:
+            source = self._predefined(command, known)
         return self._with_options(source, command) if source else None
+
+    def leave(self, command: Command, source: Source, known: Mapping[str, Source]) -> None:
+        """Note the files that `repo --install` leaves in the image."""
+        if has_address(command):
+            self.files[place_of(command.data.name)] = repository_file(command)
+            return
+        if source.id in known:
+            self._note(command, f"--install: the release's packages have the file of {source.id}")
+            return
+        if any(map(_is_here, source.urls)):
+            self._note(command, f"--install: {source.id} is on this host, so nothing of it is left "
+                                "in the image")
+            return
+        key = key_place_of(source.id) if source.id not in self.unsigned else None
+        self.files[place_of(source.id)] = named_file(self.named[source.id].title, source, key)
+        if key:
+            self.keys[key] = source.id
 
     def _note(self, command: Command, text: str) -> None:
         self.notes.append((command.where, scrub(text)))
 
-    def _predefined(self, command: Command, known: Mapping[str, Source]) -> Source:
+    def _predefined(self, command: Command, known: Mapping[str, Source]) -> Source | None:
         name = command.data.name
         for source in known.values():
             if source.id.lower() == name.lower():
                 return source
-        raise InputError(
-            f"the release has no repository {name!r}", where=command.where,
-            why=f"{self.release.name} has {', '.join(known)}",
-            remedy="name one of them, or give --baseurl, --mirrorlist or --metalink",
-        )
+        there = self.named.get(name.lower())
+        if there is None:
+            raise InputError(
+                f"the release has no repository {name!r}", where=command.where,
+                why=f"{self.release.name} has {', '.join(known)}; known by name are "
+                    f"{', '.join(self.named) or 'none'}",
+                remedy="name one of them, give --baseurl, --mirrorlist or --metalink, or define "
+                       "it: --repository FILE")
+        offer = there.offer(self.release.name, self.arch)
+        if offer is None and self.release.rehearsal:
+            self._note(command, f"{self.release.name} stands in for {there.title}: a rehearsal "
+                                "uses no repository of another host")
+            return None
+        if offer is None:
+            raise InputError(f"the repository {there.name} has nothing for {self.release.name} on "
+                             f"{self.arch}", where=command.where, why=f"it is for {there.scope}",
+                             remedy="say where it is: --baseurl, --mirrorlist or --metalink")
+        return Source(
+            there.name, tuple(url.format_map(self.words) for url in offer.mirrors),
+            signed_metadata=offer.signed_metadata, where=command.where,
+            key=there.key_of(offer), upstream=there.upstream)
+
+    def _as_named(self, source: Source, known: Mapping[str, Source]) -> Source:
+        """Return a source with the key of the repository that is known by its name, if one is."""
+        there = self.named.get(source.id.lower())
+        if there is None or source.id in known:
+            return source
+        offer = there.offer(self.release.name, self.arch)
+        key = there.key_of(offer) if offer else there.key
+        if key is None or not (key.fingerprint or self.release.rehearsal):
+            return source
+        return replace(source, key=key, upstream=there.upstream)
 
     def _source(self, command: Command, name: str, base: str | None) -> Source | None:
         data = command.data
         lists = [(kind, address) for kind in ("mirrorlist", "metalink")
-                 if (address := _option(data, kind))]
+                 if (address := option(data, kind))]
         spelled = [part for part in re.split(r"[\s,]+", base or "") if part]
         addresses = [self._address(part, command) for part in spelled]
         listed = [(kind, self._address(address, command)) for kind, address in lists]
@@ -162,27 +217,27 @@ class _Reader:
                                 "rehearsal uses no repository of another host")
             return None
         if from_network(command.where) and any(
-                _option(data, name) for name in ("sslcacert", "sslclientcert", "sslclientkey")):
+                option(data, name) for name in ("sslcacert", "sslclientcert", "sslclientkey")):
             raise InputError("a kickstart from the network can't name a file of this host",
                              where=command.where,
                              remedy="write the line into a kickstart of your own")
         return Source(
             name, tuple(addresses), mirrors=listed[0] if listed else None, where=command.where,
             connection=Connection(
-                proxy=_option(data, "proxy") or None,
-                verify_tls=not _option(data, "noverifyssl"),
-                ca=_option(data, "sslcacert"), client_certificate=_option(data, "sslclientcert"),
-                client_key=_option(data, "sslclientkey"),
+                proxy=option(data, "proxy") or None,
+                verify_tls=not option(data, "noverifyssl"),
+                ca=option(data, "sslcacert"), client_certificate=option(data, "sslclientcert"),
+                client_key=option(data, "sslclientkey"),
             ),
         )
 
     def _with_options(self, source: Source, command: Command) -> Source:
         data = command.data
         return replace(
-            source, cost=_option(data, "cost"),
-            included=tuple(_option(data, "includepkgs") or ()),
-            excluded=tuple(_option(data, "excludepkgs") or ()),
-            with_groups=not _option(data, "ignoregroups"),
+            source, cost=option(data, "cost"),
+            included=tuple(option(data, "includepkgs") or ()),
+            excluded=tuple(option(data, "excludepkgs") or ()),
+            with_groups=not option(data, "ignoregroups"),
         )
 
     def _address(self, text: str, command: Command) -> str:
@@ -217,11 +272,6 @@ class _Reader:
         guess = f"https://{shown(url.rpartition('://')[2].lstrip('/'))}"
         raise InputError(f"{shown(text)} is no address of a repository", where=command.where,
                          why=why, remedy=f"write {guess}")
-
-
-def _option(data: Any, name: str) -> Any:
-    """Return what an option says; None where this version of the language has no such option."""
-    return getattr(data, name, None) or None
 
 
 def _is_here(url: str) -> bool:

@@ -16,7 +16,8 @@ from host.files import write_atomically
 from host.openpgp import only_key
 from host.patience import Patience
 from host.scratch import scratch_folder
-from images.release import Release
+from images.record import Upstream
+from images.release import Release, SigningKey
 
 _INDEX = "repodata/repomd.xml"
 
@@ -30,6 +31,8 @@ class Source:
     that names more. cost: dnf's, the cheaper one wins; None: dnf's own 1000.
     included, excluded: globs of the packages that it may or may not give.
     with_groups: whether its package groups count. where: the line that names it (file:line).
+    key: its own, which signs its packages and no others; None: the release's. unsigned: somebody
+    has allowed that nobody vouches for its packages. upstream: what CentOS says of its content.
     """
 
     id: str
@@ -42,6 +45,9 @@ class Source:
     with_groups: bool = True
     connection: Connection = DIRECT
     where: str = ""
+    key: SigningKey | None = None
+    unsigned: bool = False
+    upstream: Upstream = "accepted"
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,9 @@ class Snapshot:
     with_groups: bool = True
     connection: Connection = DIRECT
     where: str = ""
+    key: SigningKey | None = None
+    unsigned: bool = False
+    upstream: Upstream = "accepted"
     index: bytes = field(default=b"", repr=False)
     signature: bytes = field(default=b"", repr=False)
 
@@ -171,24 +180,66 @@ def _snapshot(
     return Snapshot(
         source.id, (url, *(one for one in whole if one != url)),
         hashlib.sha256(content).hexdigest(), source.signed_metadata, source.cost, source.included,
-        source.excluded, source.with_groups, source.connection, source.where,
-        *(() if is_near(url) else (content, signature)))
+        source.excluded, source.with_groups, source.connection, source.where, source.key,
+        source.unsigned, source.upstream, *(() if is_near(url) else (content, signature)))
 
 
 def trusted_key(release: Release, variables: Mapping[str, str], folder: Path) -> Path:
     """Return a file with the release's public key and nothing else.
 
     Only the fingerprint makes it trusted. A rehearsal's key is made on this host, so there the
-    file itself is; no other release goes without a fingerprint.
+    file itself is; no other goes without a fingerprint.
     folder: where fetched keys are kept. Raises RemoteError when the key can't be had, InputError
     when the file is not exactly the key that the release names.
     """
-    url = release.key.url.format_map(variables)
-    if release.key.fingerprint is None and not (release.rehearsal and is_near(url)):
-        raise InputError("the release names no fingerprint of its key", where=release.name,
+    return _kept(release.key, "the release", "the release trusts", variables,
+                 folder, is_rehearsal=release.rehearsal)
+
+
+def own_keys(
+    sources: Sequence[Source], release: Release, variables: Mapping[str, str], folder: Path,
+) -> dict[str, Path | None]:
+    """Return the keys of the repositories that have one of their own; None: nobody vouches.
+
+    Raises what trusted_key() raises, with the line that names the repository.
+    """
+    keys: dict[str, Path | None] = {}
+    for source in sources:
+        if source.unsigned:
+            keys[source.id] = None
+        elif source.key is not None:
+            owner = f"repository '{source.id}'"
+            try:
+                keys[source.id] = _kept(source.key, owner, f"{owner} is trusted by", variables,
+                                        folder, is_rehearsal=release.rehearsal)
+            except RemoteError as error:
+                raise RemoteError(f"the key of {owner} can't be had",
+                                  where=source.where or error.where, remedy=error.remedy,
+                                  why=f"{error.where}: {error.why}") from error
+            except InputError as error:
+                raise InputError(error.what, where=source.where or error.where,
+                                 why=f"{error.where}: {error.why}", remedy=error.remedy) from error
+    return keys
+
+
+def key_texts(
+    places: Mapping[str, str], keys: Mapping[str, Path | None],
+) -> dict[str, str]:
+    """Return the keys of repositories by the places that they are to have in an image."""
+    return {place: kept.read_text(encoding="ascii") for place, name in places.items()
+            if (kept := keys.get(name))}
+
+
+def _kept(
+    signing: SigningKey, owner: str, trusted: str, variables: Mapping[str, str], folder: Path, *,
+    is_rehearsal: bool,
+) -> Path:
+    url = signing.url.format_map(variables)
+    if signing.fingerprint is None and not (is_rehearsal and is_near(url)):
+        raise InputError(f"{owner} names no fingerprint of its key", where=url,
                          why="anybody's key would do",
-                         remedy="add `fingerprint` to `key` in the release's file")
-    key = only_key(fetch(url), url, release.key.fingerprint, "the release trusts")
+                         remedy="add `fingerprint` to `key` in its file")
+    key = only_key(fetch(url), url, signing.fingerprint, trusted)
     path = folder / f"{hashlib.sha256(key.armoured.encode()).hexdigest()}.asc"
     if not path.is_file() or path.read_text(encoding="ascii", errors="replace") != key.armoured:
         write_atomically(path, key.armoured)

@@ -20,6 +20,8 @@ class Selection:
     requirements: what is added by rule (builder.packages.requirements).
     files: what is written beside the packages, by path (`repo --install`); it decides no package,
     and may hold passwords, so it is no part of the digest.
+    key: the release's. keys: those of repositories with one of their own, by the repository's id;
+    None: somebody has allowed that nobody vouches for its packages.
     pinned: packages that must be among them in just this build: name, epoch, version, release and
     arch of each (builder.packages.on_top).
     """
@@ -32,6 +34,11 @@ class Selection:
     requirements: Sequence[Requirement] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     pinned: Sequence[Mapping[str, Any]] = ()
+    keys: Mapping[str, Path | None] = field(default_factory=dict)
+
+    def key_of(self, repository: str) -> Path | None:
+        """Return the key that a repository's packages are checked with, None for no check."""
+        return self.keys.get(repository, self.key)
 
     def wishes(self) -> dict[str, Any]:
         """Return the wish as plain data, for dnf and for digests."""

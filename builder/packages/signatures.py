@@ -96,7 +96,7 @@ def _judge(file: Path, lines: Sequence[str], public: PublicKey) -> None:
             continue
         if signature and says == "NOKEY":
             if any(known.lower().endswith(key) for known in public.key_ids):
-                raise HostError("rpm does not take the release's key", where=str(file),
+                raise HostError("rpm does not take the key", where=str(file),
                                 why=public.fingerprint,
                                 remedy="see the log; the packages may be good")
             raise _bad(file, f"is signed by another key, {key.upper()}, not {public.fingerprint}")
@@ -116,4 +116,4 @@ def _judge(file: Path, lines: Sequence[str], public: PublicKey) -> None:
 
 def _bad(file: Path, why: str) -> RemoteError:
     return RemoteError("the package's signature or digest is bad", where=str(file), why=why,
-                       remedy="do not install it; check the mirror and the release's key")
+                       remedy="do not install it; check the mirror and the key")

@@ -10,7 +10,8 @@ from builder.packages.selection import Selection
 
 
 def _wish(selection: Selection) -> dict[str, Any]:
-    return {"selection": selection.wishes(), "key": selection.key.stem}
+    return {"selection": selection.wishes(), "key": selection.key.stem,
+            "keys": {name: key.stem if key else None for name, key in selection.keys.items()}}
 
 
 Wish = Annotated[SkipValidation[Selection], PlainSerializer(_wish)]

@@ -44,6 +44,8 @@ def build(
     ccis build --release rehearsal-10 --target all
     ccis build --kickstart my.ks --release centos-stream-9 --engine guestfs
     ccis build generic-cloud --kickstart changed.ks
+    ccis build --kickstart https://example.org/my.ks --disk-size "20 GiB"
+    ccis build --kickstart - < my.ks
 
     An unchanged image is taken from the store; after a change only the steps behind it run.
     Several images share all that they have in common, and are made at the same time.
@@ -69,6 +71,7 @@ def build(
                 for where, text in plan_made.notes:
                     progress.say(f"note: {where}: {text}")
                 plans.append(plan_made)
+            order.check_unsigned(plan.selection for plan in plans)
             done = builder.build(plans, store, out, identity, progress)
         except CcisError as error:
             error.add_note(f"repeat (what is done is kept): {shlex.join(sys.argv)}")

@@ -1,4 +1,4 @@
-"""`ccis list`: the images, releases, targets, formats and engines that there are."""
+"""`ccis list`: the images, releases, repositories, targets, formats and engines that there are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
-    """List the images, releases, targets, formats and engines that can be named.
+    """List the images, releases, repositories, targets, formats and engines that can be named.
 
     \b
     ccis list
@@ -28,6 +28,8 @@ def list_(json: JsonOption = False) -> None:
         "images": {image.name: image.summary for image in images},
         "releases": {release.name: f"{release.title} ({', '.join(release.architectures)})"
                      for release in releases},
+        "repositories": {name: f"{one.title} ({one.upstream}): {one.scope}"
+                         for name, one in catalogue.repositories().items()},
         "targets": {target.name: f"{target.title}: {', '.join(target.formats)}"
                     for target in map(catalogue.target, catalogue.target_names())},
         "formats": {name: form.title for name, form in sorted(FORMATS.items())},

@@ -37,8 +37,10 @@ def plan(
     plans = []
     with watching(table=False) as progress:
         store = open_store()
+        selections = []
         for request in order.requests(progress):
             made = planner.make(request, store, progress.say)
+            selections.append(made.selection)
             plans.append({
                 "image": request.image.name, "release": request.release.name, "arch": request.arch,
                 "digest": made.digest, "engine": made.engine.name if made.engine else None,
@@ -50,6 +52,7 @@ def plan(
                 "targets": [target.name for target in request.targets],
                 "layout": made.layout.model_dump(mode="json") if made.engine else None,
             })
+        order.check_unsigned(selections)
     output.report(plans, lambda: _text(plans), to_json=json)
 
 

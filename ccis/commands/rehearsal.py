@@ -25,10 +25,12 @@ def create(release: ReleaseArgument = "rehearsal-10") -> None:
     \b
     ccis rehearsal create rehearsal-10
     """
+    import companions
     import rehearsal
 
     with watching(table=False) as progress:
         folder = rehearsal.create(release, progress)
+        companions.create(progress)
     output.line(str(folder))
 
 

@@ -13,7 +13,7 @@ import typer
 from ccis import output
 from ccis.artefacts import KeyOption, key_of
 from ccis.display import watching
-from ccis.selection import IncludePathOption, JsonOption, Order
+from ccis.selection import IncludePathOption, JsonOption, Order, RepositoryOption
 from host.errors import InputError
 from host.progress import Progress
 
@@ -37,6 +37,7 @@ def reproduce(
         Path | None, typer.Option(metavar="FOLDER", help="Keep the second build there.  "
                                   "[default: it is thrown away]")] = None,
     include_paths: IncludePathOption = None,
+    repositories: RepositoryOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -72,7 +73,7 @@ def reproduce(
     with ExitStack() as stack:
         progress = stack.enter_context(watching())
         scratch = stack.enter_context(scratch_folder("reproduce"))
-        request = _request(record, kickstart, include_paths, progress)
+        request = _request(record, kickstart, include_paths, repositories, progress)
         again = rebuild(record, request, scratch, out or scratch / "build", progress)
         for stray in again.strays:
             progress.say(f"note: {stray}")
@@ -89,7 +90,7 @@ def reproduce(
 
 def _request(
     record: BuildRecord, kickstart: Path | None, include_paths: list[Path] | None,
-    progress: Progress,
+    repositories: list[Path] | None, progress: Progress,
 ) -> Request:
     """Return what the build was asked for, as far as its record tells.
 
@@ -105,13 +106,20 @@ def _request(
         raise InputError(f"the kickstart {record.kickstart} is not here", where=str(kickstart),
                          remedy="say where it is: --kickstart FILE")
     (found,) = Order(
-        images=[record.image] if known else None, kickstart=kickstart, release=record.release,
+        images=[record.image] if known else None, kickstart=str(kickstart), release=record.release,
         arch=record.arch, engine=record.engine or "auto", include_paths=include_paths,
         formats=list(dict.fromkeys(artefact.format for artefact in record.artefacts)),
-        allow_secrets=True,
+        allow_secrets=True, repositories=repositories, disk_size=_disk_size(record),
+        allow_unsigned=[one.id for one in record.repositories if one.unsigned],
     ).requests(progress)
     # Not by their names: --target with --format is for formats that all of them take.
     return replace(found, targets=[catalogue.target(target.name) for target in record.targets])
+
+
+def _disk_size(record: BuildRecord) -> str | None:
+    """Return the size that the disk had; None: there was none, or it is told by no artefact."""
+    sizes = [size for one in record.artefacts if (size := one.virtual_size_bytes)]
+    return f"{sizes[0] >> 20} MiB" if sizes and not sizes[0] % (1 << 20) else None
 
 
 def _summary(

@@ -18,7 +18,7 @@ def chosen(
     kickstart: Path | None = None,
 ) -> list[Request]:
     return Order(
-        images=list(images), kickstart=kickstart, arch="x86_64",
+        images=list(images), kickstart=str(kickstart) if kickstart else None, arch="x86_64",
         formats=[image_format] if image_format else None,
         targets=[target] if target else None).requests(Silent())
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
-ROOMS = ("builder", "ccis", "host", "images", "kickstarts", "publish", "rehearsal", "specs",
-         "validate")
+ROOMS = ("builder", "ccis", "companions", "host", "images", "kickstarts", "publish", "rehearsal",
+         "specs", "validate")
 """What is installed: all of it, and nothing else of the checkout."""
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.tools.path_uses import EVERYWHERE, Use, uses
 
 CHECKOUT = Path(__file__).parents[2]
-ROOMS = ("builder", "validate", "publish", "rehearsal")
+ROOMS = ("builder", "validate", "publish", "rehearsal", "companions")
 
 TREES = frozenset(("tree", "root", "view", "layer", "shown", "lower", "upper", "guest"))
 """What folders that others made are called, as parameters and variables."""
@@ -90,6 +90,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "libguestfs's calls of these names, inside the appliance": ("validate/mounts.py",),
     "descriptors of a folder that was opened without following links": ("publish/folder.py",),
     "the repository in the user's own cache": (
+        "companions/create.py",
         "rehearsal/assemble.py", "rehearsal/build.py", "rehearsal/create.py", "rehearsal/deb.py",
         "rehearsal/download.py", "rehearsal/makers/grub.py", "rehearsal/makers/locales.py",
         "rehearsal/makers/making.py", "rehearsal/makers/selinux.py", "rehearsal/rpmfile.py",

@@ -15,10 +15,12 @@ MAY_IMPORT = {
     "specs": {"host"},
     "images": {"host", "specs"},
     "rehearsal": {"host"},
+    "companions": {"host", "rehearsal"},
     "builder": {"host", "specs", "images"},
     "publish": {"host", "specs", "images"},
     "validate": {"host", "specs", "images", "builder"},
-    "ccis": {"host", "specs", "images", "builder", "publish", "validate", "rehearsal"},
+    "ccis": {"host", "specs", "images", "builder", "publish", "validate", "rehearsal",
+             "companions"},
 }
 
 # The rooms of builder/, top first; what lies in builder/ itself holds them together.

@@ -95,6 +95,7 @@ def boot(
     return Report(
         artefact=artefact.name, spec=spec.name, firmware=firmware, accelerator=accelerator,
         duration_s=time.monotonic() - begun, results=results,
+        labels=[label.text for label in record.labels] if record else [],
     )
 
 

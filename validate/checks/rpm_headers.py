@@ -97,12 +97,13 @@ def _fits(text: str, expressions: Iterable[str]) -> bool:
 
 @proves(PackageRepositories)
 def package_repositories(check: PackageRepositories, view: View) -> Finding:
-    """Read build.json."""
-    expected = "packages of " + ", ".join(check.repositories)
+    """Read build.json. What is from elsewhere passes when it is labelled there."""
+    expected = f"packages of {', '.join(check.repositories)}, or labelled ones"
     if view.record is None:
         return Finding(None, "no build.json was given", expected)
+    labelled = {label.repository for label in view.record.labels}
     wrong = [f"{one.nevra}: {one.repository}" for one in view.record.packages
-             if one.name != "gpg-pubkey"
+             if one.name != "gpg-pubkey" and one.repository not in labelled
              and not any(compiled(f"/{each}").match(f"/{one.repository}")
                          for each in check.repositories)]
     return verdict(wrong, "all from there", expected)

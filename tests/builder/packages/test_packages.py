@@ -11,10 +11,11 @@ import pytest
 
 from builder.choosing import resolve
 from builder.kickstart.read import read
-from builder.packages.install import install, verify_signatures
+from builder.packages.install import install
 from builder.packages.near import bring_metadata, near_folder, rpm_files
 from builder.packages.repositories import Source, snapshots, trusted_key
 from builder.packages.selection import Selection
+from builder.packages.signatures import verify_signatures
 from builder.store.store import Store
 from host.errors import InputError, RemoteError
 from host.progress import Silent
