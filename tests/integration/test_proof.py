@@ -47,15 +47,24 @@ def test_an_image_that_breaks_a_rule_ends_with_status_1_and_names_it(
     assert "test.no-shell" in done.stdout and "/usr/bin/bash" in done.stdout
 
 
-def test_it_boots_by_bios_and_by_uefi(ccis: Command, built: Path) -> None:
+@pytest.mark.parametrize(("folder", "firmware"), [
+    ("built", "uefi"), ("built_9", "bios"),
+    pytest.param("built", "bios", marks=pytest.mark.full),
+    pytest.param("built_9", "uefi", marks=pytest.mark.full),
+])
+def test_each_release_boots_by_each_firmware(
+    ccis: Command, folder: str, firmware: str, request: pytest.FixtureRequest,
+) -> None:
+    (report,) = ccis.json("boot", request.getfixturevalue(folder), "--firmware", firmware)
+    assert report["firmware"] == firmware
+    assert failures(report) == []
+
+
+@pytest.mark.full
+def test_without_a_firmware_named_it_boots_by_both(ccis: Command, built: Path) -> None:
     reports = ccis.json("boot", built)
     assert [report["firmware"] for report in reports] == ["bios", "uefi"]
     assert [failures(report) for report in reports] == [[], []]
-
-
-def test_the_older_release_boots(ccis: Command, built_9: Path) -> None:
-    (report,) = ccis.json("boot", built_9, "--firmware", "bios")
-    assert failures(report) == []
 
 
 def test_published_verified_and_a_changed_byte_is_found(

@@ -20,7 +20,7 @@ ON_A_STICK = [*STICK, *TWIN]
 
 
 @pytest.mark.parametrize(("firmware", "how"), [
-    ("bios", CD), ("uefi", CD), ("bios", ON_A_STICK),
+    pytest.param("bios", CD, marks=pytest.mark.full), ("uefi", CD), ("bios", ON_A_STICK),
 ], ids=["bios-cd", "uefi-cd", "bios-stick"])
 def test_the_live_medium_starts_to_a_shell(
     everything: Everything, tmp_path: Path, firmware: str, how: list[str],
