@@ -5,8 +5,8 @@ holds that of its module and of every module of this project that it imports, di
 module is worded – comments, docstrings, line ends – does not count.
 
 What counts as imported: import statements wherever they stand, but for those under TYPE_CHECKING;
-the packages above a module; every module of a package whose `__path__` is searched (pkgutil);
-modules named by a string, such as those started with `python -m`; files beside a module that it
+the packages above a module; every module of a package that is searched (host/discovery.py); modules
+named by a string, such as those started with `python -m`; files beside a module that it
 names by `Path(__file__).with_name(…)`.
 """
 
@@ -35,6 +35,9 @@ SILENT = frozenset({
     "builder.identity",
 })
 """Modules that change no byte: they show, count, lock, keep, or say what went wrong."""
+
+_SEARCHES = ("host.discovery.modules_in", "host.discovery.names_in")
+"""The calls that import whatever modules a package has; their first argument says which package."""
 
 _PROJECT = Path(__file__).parents[1]
 _KEPT = "code.json"
@@ -209,10 +212,29 @@ def _names(tree: ast.AST, package: str) -> dict[str, str]:
 
 def _searched(tree: ast.AST, package: str, names: dict[str, str]) -> Iterator[str]:
     for node in _statements(tree):
-        if isinstance(node, ast.Name) and node.id == "__path__":
-            yield package
-        elif isinstance(node, ast.Attribute) and node.attr == "__path__":
-            yield names.get(ast.unparse(node.value), package)
+        if isinstance(node, ast.Call) and _is_search(node.func, names):
+            yield _package_of(node, package, names)
+
+
+def _package_of(call: ast.Call, package: str, names: dict[str, str]) -> str:
+    """Return the package that a call searches; raises ValueError when its text doesn't tell."""
+    match call.args:
+        case [ast.Constant(value=str(name))]:
+            return name
+        case [ast.Name(id="__name__")]:
+            return package
+        case [ast.expr() as said] if (name := ast.unparse(said)) in names:
+            return names[name]
+    raise ValueError(f"which package is searched is not said: {ast.unparse(call)}")
+
+
+def _is_search(function: ast.expr, names: dict[str, str]) -> bool:
+    if isinstance(function, ast.Name):
+        return names.get(function.id) in _SEARCHES
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name | ast.Attribute):
+        module = ast.unparse(function.value)
+        return f"{names.get(module, module)}.{function.attr}" in _SEARCHES
+    return False
 
 
 def _files(tree: ast.AST) -> Iterator[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
-import pkgutil
 import sys
 from contextlib import suppress
 from typing import Annotated, Any
@@ -22,6 +21,7 @@ import typer.main
 import ccis.commands
 from ccis import log, output
 from host import clean_room
+from host.discovery import names_in
 
 _ORDER = ["doctor", "list", "lint", "explain", "plan", "build", "validate", "boot", "publish",
           "promote", "verify", "reproduce"]
@@ -42,7 +42,7 @@ class CommandFolder(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands in the order of the help."""
-        names = [module.name for module in pkgutil.iter_modules(ccis.commands.__path__)]
+        names = names_in(ccis.commands)
         known = [name for name in _ORDER if name in names]
         return known + sorted(set(names) - set(known))
 

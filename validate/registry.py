@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+from host.discovery import modules_in
 from specs.kind import Check
 
 _SHOWN = 12
@@ -55,10 +54,8 @@ def proves(
 
 @cache
 def _load_all() -> None:
-    for package_name in ("validate.checks", "validate.boot.checks"):
-        package = importlib.import_module(package_name)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package_name}.{module.name}")
+    modules_in("validate.checks")
+    modules_in("validate.boot.checks")
 
 
 def checker(kind: type[Check]) -> Checker:

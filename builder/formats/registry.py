@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import cast
 
 from builder import formats
 from builder.artefact import DISK, TREE, Format
+from host.discovery import modules_in
 from host.errors import InputError
 
-
-def _discover() -> dict[str, Format]:
-    names = sorted(each.name for each in pkgutil.iter_modules(formats.__path__) if not each.ispkg)
-    modules = [importlib.import_module(f"{formats.__name__}.{name}") for name in names
-               if name != "registry"]
-    return {module.name: cast(Format, module) for module in modules}
-
-
-FORMATS: dict[str, Format] = _discover()
+FORMATS: dict[str, Format] = {
+    module.name: cast(Format, module) for module in modules_in(formats, rooms=False)}
 
 
 def get(name: str) -> Format:

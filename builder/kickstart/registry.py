@@ -9,8 +9,6 @@ word as the parser names it (`<mntpoint>`).
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +18,7 @@ from builder.kickstart.model import Addon, Command, Kickstart
 from builder.kickstart.options import Spellings, recognise, section_options, used
 from builder.kickstart.secret_words import shown_name
 from builder.tree.tree import Tree
+from host.discovery import modules_in
 from host.errors import InputError, ProgramError
 
 Handler = Callable[[Command, Tree], None]
@@ -222,6 +221,4 @@ def apply(kickstart: Kickstart, tree: Tree) -> None:
 
 @cache
 def _load() -> None:
-    from builder.kickstart import commands
-    for module in pkgutil.iter_modules(commands.__path__):
-        importlib.import_module(f"{commands.__name__}.{module.name}")
+    modules_in("builder.kickstart.commands")

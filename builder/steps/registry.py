@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Sequence
 from functools import cache
 from typing import cast
@@ -15,14 +13,13 @@ from builder.steps.contract import Step
 from builder.steps.conversion import Conversion
 from builder.steps.conversion_of_tree import TreeConversion
 from builder.steps.conversion_with_packages import MediumConversion
+from host.discovery import modules_in
 
 
 @cache
 def steps_of_an_image() -> dict[str, Step]:
     """Return the steps that make tree and disk, by name."""
-    names = sorted(each.name for each in pkgutil.iter_modules(steps.__path__))
-    modules = [importlib.import_module(f"{steps.__name__}.{name}") for name in names]
-    return {module.name: cast(Step, module) for module in modules
+    return {module.name: cast(Step, module) for module in modules_in(steps)
             if hasattr(module, "make") and hasattr(module, "name")}
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from host.discovery import modules_in
 from host.errors import CcisError
 
 Status = Literal["ok", "warning", "missing"]
@@ -79,10 +78,7 @@ def check(
 
 def all_checks() -> list[Check]:
     """Return every check of this package's modules, in the order of modules and lines."""
-    import ccis.doctor
-
-    for module in sorted(module.name for module in pkgutil.iter_modules(ccis.doctor.__path__)):
-        importlib.import_module(f"ccis.doctor.{module}")
+    modules_in("ccis.doctor")
     return list(_checks)
 
 

@@ -6,8 +6,6 @@ about it, and `judge(settings, case)`, which returns the evidence or raises Clos
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -15,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from host.discovery import modules_in
 from publish.model import Channel, GatePassed, PublishedBuild
 
 
@@ -54,11 +53,8 @@ Gate = BaseModel
 
 @cache
 def _gates() -> dict[str, ModuleType]:
-    found = {}
-    for each in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{each.name}")
-        found[module.Settings.model_fields["gate"].annotation.__args__[0]] = module
-    return found
+    return {module.Settings.model_fields["gate"].annotation.__args__[0]: module
+            for module in modules_in(__name__)}
 
 
 def parse_gate(value: Any) -> Gate:

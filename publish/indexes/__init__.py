@@ -9,33 +9,24 @@ again: `ccis verify` does, and compares byte for byte. A module has
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
-from functools import cache
-from types import ModuleType
 
+from host.discovery import modules_in
 from publish.model import Index, PublishedBuild, PublishedFile
 
 Offers = Mapping[str, Index]
 """The indexes of all release folders, by path."""
 
 
-@cache
-def _modules() -> list[ModuleType]:
-    return [importlib.import_module(f"{__name__}.{each.name}")
-            for each in pkgutil.iter_modules(__path__)]
-
-
 def folders() -> list[str]:
     """Return the folders at the top of a tree that indexes lie in."""
-    return sorted({module.FOLDER for module in _modules()})
+    return sorted({module.FOLDER for module in modules_in(__name__)})
 
 
 def make_all(offers: Offers) -> dict[str, dict[str, bytes]]:
     """Return the files of every index, by folder and by their path in it."""
     made: dict[str, dict[str, bytes]] = {folder: {} for folder in folders()}
-    for module in _modules():
+    for module in modules_in(__name__):
         made[module.FOLDER] |= module.make(offers)
     return made
 

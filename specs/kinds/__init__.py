@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from host.discovery import modules_in
 from specs.kind import Check
 
 
 def _all_kinds() -> dict[str, type[Check]]:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    modules_in(__name__)
     return {kind.model_fields["kind"].default: kind for kind in Check.__subclasses__()}
 
 

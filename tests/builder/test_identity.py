@@ -16,6 +16,9 @@ from builder.steps import registry
 STEPS = sorted([*registry.steps_of_an_image(), "qcow2", "raw", "docker", "ova", "install-iso"])
 
 
+DISCOVERY = "from host.discovery import modules_in"
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the rooms, in which a test may change any module."""
@@ -82,9 +85,13 @@ def test_wording_moves_nothing(project: Path) -> None:
     ("import os, json\nfrom pathlib import Path", [], [], []),
     ("run(['-m', 'builder.packages.dnf_worker'])", ["builder.packages.dnf_worker"], [], []),
     ("say('builder.no.such.module')", [], [], []),
-    ("from builder import formats\npkgutil.iter_modules(formats.__path__)",
-     ["builder.formats"], ["builder.formats"], []),
-    ("pkgutil.iter_modules(__path__)", [], ["builder.disk"], []),
+    (f"{DISCOVERY}\nfrom builder import formats\nmodules_in(formats, rooms=False)",
+     ["builder.formats", "host.discovery.modules_in"], ["builder.formats"], []),
+    (f"{DISCOVERY}\nmodules_in(__name__)", ["host.discovery.modules_in"], ["builder.disk"], []),
+    (f"{DISCOVERY}\nmodules_in('builder.formats')",
+     ["builder.formats", "host.discovery.modules_in"], ["builder.formats"], []),
+    ("from host import discovery\nimport builder.disk\ndiscovery.names_in(builder.disk)",
+     ["builder.disk", "host.discovery"], ["builder.disk"], []),
     ("Path(__file__).with_name('shim.sh').read_text()", [], [], ["shim.sh"]),
 ])
 def test_what_counts_as_imported(
@@ -92,6 +99,20 @@ def test_what_counts_as_imported(
 ) -> None:
     facts = facts_of(text.encode(), "builder.disk")
     assert (facts["imports"], facts["searched"], facts["files"]) == (imports, searched, files)
+
+
+def test_a_search_whose_package_the_text_does_not_tell_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"which package is searched is not said: modules_in\(x\)"):
+        facts_of(f"{DISCOVERY}\nmodules_in(x)".encode(), "builder.disk")
+
+
+def test_nobody_else_searches_packages() -> None:
+    """What is found in another way would be missing from a step's digest."""
+    here = Path(identity.__file__).parents[1]
+    found = [path.relative_to(here).as_posix() for room in identity.ROOMS
+             for path in (here / room).rglob("*.py")
+             if any(word in path.read_text() for word in ("iter_modules", "__path__"))]
+    assert found == ["host/discovery.py"]
 
 
 def test_discovered_modules_count_where_they_are_discovered() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pkgutil
 import signal
 import statistics
 import subprocess
@@ -16,9 +15,10 @@ from pathlib import Path
 import pytest
 
 import ccis.commands
+from host.discovery import names_in
 
 Ccis = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = [module.name for module in pkgutil.iter_modules(ccis.commands.__path__)]
+COMMANDS = names_in(ccis.commands)
 CCIS = str(Path(sys.executable).with_name("ccis"))
 
 

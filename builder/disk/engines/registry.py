@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import cast
 
 from builder.disk import engines
 from builder.disk.engine import Engine
 from builder.disk.model import Layout
+from host.discovery import modules_in
 from host.errors import HostError, InputError
 
 AUTO = "auto"
@@ -18,9 +17,8 @@ AUTO = "auto"
 @cache
 def all_engines() -> dict[str, Engine]:
     """Return the engines by name, in the order in which --engine auto tries them."""
-    modules = [importlib.import_module(f"{engines.__name__}.{each.name}")
-               for each in pkgutil.iter_modules(engines.__path__) if each.name != "registry"]
-    found = sorted((cast(Engine, module) for module in modules), key=lambda each: each.rank)
+    found = sorted((cast(Engine, module) for module in modules_in(engines)),
+                   key=lambda each: each.rank)
     return {each.name: each for each in found}
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import cast
 
 from builder.disk import volumes
 from builder.disk.requests import Request
 from builder.disk.volume import Composite, Item, Kind, Member, Wrapper
+from host.discovery import modules_in
 
 
 @cache
 def all_kinds() -> dict[str, Kind]:
     """Return the kinds by name, in the order in which they are planned."""
-    modules = [importlib.import_module(f"{volumes.__name__}.{each.name}")
-               for each in pkgutil.iter_modules(volumes.__path__) if each.name != "registry"]
-    found = sorted((cast(Kind, module) for module in modules), key=lambda each: each.rank)
+    found = sorted((cast(Kind, module) for module in modules_in(volumes)),
+                   key=lambda each: each.rank)
     return {each.name: each for each in found}
 
 
