@@ -16,7 +16,7 @@ class Check(BaseModel):
     """The parameters of one check; `kind` names it in a spec.
 
     tier: what the check looks at: the file as such, the tree inside it, or the started image.
-    sealable: the builder can make it true (builder/tree/seal), before the disk is made.
+    sealable: the builder can make it true (builder/tree/seals/), before the disk is made.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

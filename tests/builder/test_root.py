@@ -1,4 +1,4 @@
-"""The root tree's helpers that need no tree: the seccomp filter, GRUB's answers, sealing, steps."""
+"""The root tree's helpers that need no tree: the seccomp filter, GRUB's answers, kernel plugins."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from builder.booting.bootloader import kernel_options, probe_script
 from builder.disk.layout import Layout, PartitionRequest, plan_layout
 from builder.sandbox.filters import filter_file
 from builder.sandbox.sandbox import Sandbox
-from builder.tree.seal import seal
 from builder.tree.tree import Tree
-from specs.model import Rule, load
 
 
 @pytest.fixture
@@ -75,35 +73,6 @@ def test_suppressing_the_initramfs_leaves_no_plugin_behind(tmp_path: Path) -> No
     assert plugin.readlink() == Path("/dev/null")
     kernel_plugins.allow(tree)
     assert list((tmp_path / "etc/kernel/install.d").iterdir()) == []
-
-
-def rule(**check: object) -> Rule:
-    return Rule.model_validate({"id": "test.rule", "title": "t", "rationale": "r", "seal": True,
-                                "check": check})
-
-
-def test_sealing_makes_rules_true(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    (root / "var/log/deep").mkdir(parents=True)
-    (root / "var/log/deep/x.log").write_text("x")
-    (root / "etc").mkdir()
-    (root / "etc/machine-id").write_text("0123\n")
-    tree = Tree(root, Sandbox(root, 0))
-    seal(tree, [
-        rule(kind="absent", paths=["/var/log/**"]),
-        rule(kind="empty_file", paths=["/etc/machine-id"]),
-        rule(kind="file_content", path="/etc/motd", equals="hello\n"),
-    ])
-    assert list((root / "var/log").iterdir()) == []
-    assert (root / "etc/machine-id").read_text() == ""
-    assert (root / "etc/motd").read_text() == "hello\n"
-
-
-def test_every_sealed_rule_of_the_baseline_can_be_sealed(tmp_path: Path) -> None:
-    (tmp_path / "etc").mkdir()
-    rules = load("baseline").sealed(arch="x86_64", image_format="raw", shape="disk")
-    assert len(rules) >= 5
-    seal(Tree(tmp_path, Sandbox(tmp_path, 0)), rules)
 
 
 def test_the_binding_still_loads_one_asking_filter_in_a_process() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from builder.tree.seal import with_lines
+from builder.tree.seals.file_lines import with_lines
 from images.record import BuildRecord
 from specs.kinds.paths import FileContent
 from specs.kinds.settings import DataSources, FileLines
