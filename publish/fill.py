@@ -199,5 +199,6 @@ def _copy(source: Path, target: Path, file: PublishedFile, copied: Copied) -> No
         raise InputError(
             f"{source.name} has changed since it was built", where=str(source),
             why=f"build.json says {file.size_bytes} bytes, {file.sha256}, the file has {found}",
-            remedy="build again",
+            remedy="ccis store verify --repair, for the store's file may be this very one; "
+            "then build again",
         )

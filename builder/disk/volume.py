@@ -77,12 +77,15 @@ class Opener:
 
     program: of the tree. package: of the distribution, which has it. module: dracut's, which
     takes it along. options: of dracut, for files of the tree that it else takes on hosts only.
+    argument: what the kernel's arguments that name such a volume begin with (dracut.cmdline(7)),
+    `rd.luks` for rd.luks.uuid=; nothing where none do.
     """
 
     program: str
     package: str
     module: str
     options: tuple[str, ...] = ()
+    argument: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ done = "encrypted"
 # The header alone takes 16 MiB (cryptsetup(8)).
 member = Member("luks", prefix=None, minimum_mib=17)
 programs = (Program("cryptsetup", "cryptsetup-bin", "cryptsetup", flag="--version"),)
-opener = Opener("cryptsetup", "cryptsetup", "crypt")
+opener = Opener("cryptsetup", "cryptsetup", "crypt", argument="rd.luks")
 encrypts = True
 read_by_grub = ""
 
@@ -104,7 +104,7 @@ def is_content(item: Encryption, place: FileSystem) -> bool:
 
 def kernel_arguments(item: Encryption, device: str) -> list[str]:
     """Return what has dracut ask for the passphrase."""
-    return [f"rd.luks.uuid={item.name}"]
+    return [f"{opener.argument}.uuid={item.name}"]
 
 
 def files(items: Sequence[Encryption], disk: Disk) -> list[File]:

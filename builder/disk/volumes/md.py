@@ -21,7 +21,7 @@ member = Member(
     "mdmember", prefix="raid", minimum_mib=8, gpt_type="A19D880F-05FC-4D3B-A006-743F0F84911E",
     mbr_type="fd", is_named=True, spellings=("software RAID",))
 programs = (Program("mdadm", "mdadm", "mdadm", flag="--version"),)
-opener = Opener("mdadm", "mdadm", "mdraid", ("--mdadmconf",))
+opener = Opener("mdadm", "mdadm", "mdraid", ("--mdadmconf",), argument="rd.md")
 encrypts = False
 # GRUB's mdraid1x reads it; what is on one member of a RAID 1 is on all of them.
 read_by_grub = "RAID 1"
@@ -141,7 +141,7 @@ def is_content(item: Array, place: FileSystem) -> bool:
 
 def kernel_arguments(item: Array, device: str) -> list[str]:
     """Return what has dracut put it together."""
-    return [f"rd.md.uuid={item.uuid}"]
+    return [f"{opener.argument}.uuid={item.uuid}"]
 
 
 def files(items: Sequence[Array], disk: Disk) -> list[File]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.disk.volumes.registry import all_kinds
 from builder.sandbox.sandbox import Sandbox
 from builder.tree.copies import copies
 from builder.tree.kernels import kernels
@@ -20,11 +21,13 @@ for file in /etc/default/grub /etc/default/grub.d/*.cfg; do
 done
 printf '%s\\n' "$GRUB_TIMEOUT" "$GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT"
 """
-# What names the disk of an installed system (builder.disk.ancestry).
 # A kernel has some 15 MB, an initramfs with all drivers less than 200.
 _LIMIT_BYTES = 2 << 30
 _LONGEST_WAIT = re.compile(r"[0-9]{1,4}")
-_OF_A_DISK = re.compile(r"(root|rootflags|resume|rd\.(luks|lvm|md)\.[a-z]+)=")
+# What names the disk of an installed system (builder/disk/ancestry.py), whatever it stands on.
+_OF_A_DISK = re.compile("({})=".format("|".join(["root", "rootflags", "resume", *(
+    rf"{re.escape(kind.opener.argument)}\.[a-z]+" for kind in all_kinds().values()
+    if kind.opener.argument)])))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.disk import model
+from builder.disk.ancestry import kernel_arguments, root_arguments
 from builder.disk.layout import plan_layout
 from builder.disk.model import CONTAINERS, DiskTable, Layout
 from builder.disk.parts import Partition
@@ -19,7 +20,9 @@ from builder.disk.volume import Composite, Kind, Wrapper
 from builder.disk.volumes.btrfs import BtrfsRequest
 from builder.disk.volumes.luks import EncryptionRequest
 from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest
+from builder.disk.volumes.md import ArrayRequest
 from builder.disk.volumes.registry import all_kinds, members
+from builder.formats.machines import tree_kernel
 from tests.builder.disk.disk_trees import request
 
 BUILDER = Path(model.__file__).parents[1]
@@ -113,3 +116,22 @@ def test_what_the_root_stands_on_is_followed_to_the_partition() -> None:
         LogicalVolumeRequest(mountpoint="btrfs.1", name="x", group="cs", where="my.ks:4"),
         BtrfsRequest(mountpoint="/", members=("btrfs.1",), where="my.ks:5")))
     assert carriers(wish, "/") == {"/", "btrfs.1", "pv.1"}
+
+
+def test_what_starts_a_tree_without_its_disk_leaves_out_all_that_names_it() -> None:
+    """LVM in LUKS on RAID: else a live medium would wait for each of them."""
+    members = [PartitionRequest(mountpoint=f"raid.{n}", size_mib=900, where="my.ks:1")
+               for n in (1, 2)]
+    layout = plan_layout(StorageRequest(
+        partitions=(request("/boot", 300), *members),
+        volumes=(
+            ArrayRequest(mountpoint="pv.1", name="a", level="raid1", members=("raid.1", "raid.2"),
+                         around=(EncryptionRequest(passphrase="sesame"),), where="my.ks:2"),
+            GroupRequest(name="cs", members=("pv.1",), where="my.ks:3"),
+            LogicalVolumeRequest(mountpoint="/", name="root", group="cs", size_mib=400,
+                                 where="my.ks:4"))), 4096 << 20, "gpt", "seed")
+    words = [*kernel_arguments(layout), *root_arguments(layout)]
+    assert [word.partition("=")[0] for word in words] == [
+        "rd.lvm.lv", "rd.luks.uuid", "rd.md.uuid", "root"]
+    assert [word for word in words if not tree_kernel._OF_A_DISK.match(word)] == []
+    assert not tree_kernel._OF_A_DISK.match("rd.shell=1")

@@ -18,7 +18,7 @@ member = Member(
     "lvmpv", prefix="pv", minimum_mib=8, gpt_type="E6D6D379-F507-44C2-A23C-238F2A3DF928",
     mbr_type="8e", is_named=True, spellings=("physical volume (LVM)",))
 programs = (Program("lvm", "lvm2", "lvm2", flag="version"),)
-opener = Opener("lvm", "lvm2", "lvm")
+opener = Opener("lvm", "lvm2", "lvm", argument="rd.lvm")
 encrypts = False
 read_by_grub = ""
 model, requests = VolumeGroup, (GroupRequest, LogicalVolumeRequest)
@@ -46,7 +46,7 @@ def is_content(item: VolumeGroup, place: FileSystem) -> bool:
 
 def kernel_arguments(item: VolumeGroup, device: str) -> list[str]:
     """Return what has dracut activate one volume."""
-    return [f"rd.lvm.lv={item.name}/{volume.name}" for volume in item.volumes
+    return [f"{opener.argument}.lv={item.name}/{volume.name}" for volume in item.volumes
             if device == item.device_of(volume.name)]
 
 
