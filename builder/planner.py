@@ -19,6 +19,7 @@ from builder.kickstart import registry as commands
 from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import Kickstart, read, read_pre
 from builder.kickstart.secret_words import plain_secrets, shown_name
+from builder.kickstart.unheeded import unheeded
 from builder.packages.choice import Choice
 from builder.packages.on_top import selection_on_top
 from builder.packages.origins import Origins, origins
@@ -143,8 +144,9 @@ def make(request: Request, store: Store, say: Callable[[str], None] = log.warnin
         tools={**{name: version_of(name) for name in ("rpm", "dnf")},
                **(engine.identity() if engine else {}), "ccis": _code(steps)},
         added=resolved.added,
-        notes=[*_strays(kickstart), *origin.notes, *resolved.absent,
-               *(layout.notes if engine else ()), *exposed],
+        notes=[*_strays(kickstart),
+               *((command.where, why) for command, why in unheeded(kickstart)),
+               *origin.notes, *resolved.absent, *(layout.notes if engine else ()), *exposed],
     )
 
 

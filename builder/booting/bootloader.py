@@ -23,9 +23,10 @@ from builder.booting.grub_probe import (
 from builder.disk.ancestry import kernel_arguments, root_arguments
 from builder.disk.layout import Layout
 from builder.kickstart.commands.services import crashkernel
-from builder.kickstart.read import Kickstart
+from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.storage.boot import boot_loader
 from builder.tree.kernels import kernels
+from builder.tree.shell_values import double_quoted
 from builder.tree.tree import Tree, named
 from host.beneath.walk import kind
 from host.errors import HostError, InputError, ProgramError
@@ -40,7 +41,8 @@ _EFI = "/boot/efi/EFI"
 
 
 def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
-    """Write /etc/default/grub and /etc/kernel/cmdline as Anaconda does for `bootloader`.
+    """Write /etc/default/grub and /etc/kernel/cmdline as Anaconda does for `bootloader`, the first
+    byte for byte (pyanaconda/modules/storage/bootloader/grub2.py, write_defaults).
 
     --append goes on the kernel's command line, --timeout is the menu's; --location=none or
     --disabled writes nothing. Without partitions there is no root to name. The kdump add-on
@@ -50,7 +52,7 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     if command is None:
         return
     data = command.data
-    appended = _appended(tree, kickstart, data.appendLine)
+    appended = _appended(tree, kickstart, command)
     # grub2-mkconfig itself writes root= and a btrfs's rootflags=.
     own = kernel_arguments(layout) if layout.partitions else []
     arguments = " ".join([*own, *([appended] if appended else [])])
@@ -60,7 +62,7 @@ def write_settings(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
         "GRUB_DEFAULT=saved",
         "GRUB_DISABLE_SUBMENU=true",
         *_terminal(arguments),
-        f"GRUB_CMDLINE_LINUX={shlex.quote(arguments) if arguments else ''}",
+        f"GRUB_CMDLINE_LINUX={double_quoted(arguments)}",
         'GRUB_DISABLE_RECOVERY="true"',
         "GRUB_ENABLE_BLSCFG=true",
     ]
@@ -92,7 +94,11 @@ def install(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
     try:
         if not tree.exists("/boot/grub2/grubenv"):
             tree.run("grub2-editenv", "/boot/grub2/grubenv", "create")
-        appended = _appended(tree, kickstart, command.data.appendLine)
+        # CentOS's profile hides the menu (Anaconda's data/profile.d/centos.conf, menu_auto_hide),
+        # as long as the boot before was a success.
+        tree.run("grub2-editenv", "/boot/grub2/grubenv", "set", "menu_auto_hide=1",
+                 "boot_success=1")
+        appended = _appended(tree, kickstart, command)
         _point_entries_at(tree, layout, kernel_options(layout, appended))
         with disk_in_sight(tree, layout) as sighted:
             sighted.run("grub2-mkconfig", "-o", "/boot/grub2/grub.cfg")
@@ -125,8 +131,12 @@ def kernel_options(layout: Layout, arguments: str) -> str:
     return " ".join([root, "ro", *flags, *kernel_arguments(layout), arguments]).strip()
 
 
-def _appended(tree: Tree, kickstart: Kickstart, line: str | None) -> str:
-    return " ".join(word for word in (crashkernel(kickstart, tree), line) if word)
+def _appended(tree: Tree, kickstart: Kickstart, command: Command) -> str:
+    """Return what goes on the kernel's command line; with a password for the boot loader, dracut
+    gives nobody a shell (grub2.py, write_config)."""
+    shell = "rd.shell=0" if command.data.password else None
+    words = (crashkernel(kickstart, tree), command.data.appendLine, shell)
+    return " ".join(word for word in words if word)
 
 
 def _check_architecture(machine: str, where: str) -> None:

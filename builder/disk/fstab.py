@@ -25,6 +25,8 @@ def fstab(layout: Layout) -> str:
             f"{source(part):<23} {point:<23} {kind:<7} {fstab_options(layout, part):<15} "
             f"{dump} {check}"
         )
+    lines += [f"{'tmpfs':<23} {each.mountpoint:<23} {'tmpfs':<7} {each.fstab_options:<15} 0 0"
+              for each in layout.memory]
     return "\n".join(lines) + "\n"
 
 

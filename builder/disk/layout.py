@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from builder.disk.content import Notebook, content
 from builder.disk.fstab import fstab
 from builder.disk.ids import derive
-from builder.disk.model import DiskTable, Layout
+from builder.disk.model import DiskTable, Layout, MemoryFileSystem
 from builder.disk.parts import FsType, Partition, Table
 from builder.disk.placing import Slot, Wish, place
-from builder.disk.requests import PartitionRequest, StorageRequest
+from builder.disk.requests import MemoryRequest, PartitionRequest, StorageRequest
 from builder.disk.sizes import MIB
 from builder.disk.stacking import Stack, carriers
-from builder.disk.types import FIRMWARE, partition_type, type_of
+from builder.disk.types import FIRMWARE, check_point, partition_type, type_of
 from builder.disk.volumes.registry import wrapper_for
 from host.errors import InputError
 
@@ -60,6 +60,7 @@ def plan_layout(
         for slot in place(typed, disk_size_bytes, table, existing)
     ]
     stacking.build()
+    memory = [_memory(request, book) for request in requests.memory]
     if "/" not in book.points:
         raise InputError("no partition for /", where=_last_line(requests),
                          remedy="add `part / --grow --size=…`")
@@ -72,8 +73,18 @@ def plan_layout(
         # A signature of 0 means "none" to Windows and to the kernel's PARTUUID.
         disk_uuid=disk_uuid or (
             str(disk).upper() if table == "gpt" else f"0x{disk.int >> 96 or 1:08x}"),
-        stack=tuple(stacking.items), volumes=tuple(stacking.volumes), notes=tuple(book.notes),
+        stack=tuple(stacking.items), volumes=tuple(stacking.volumes),
+        memory=tuple(memory), notes=tuple(book.notes),
     )
+
+
+def _memory(request: MemoryRequest, book: Notebook) -> MemoryFileSystem:
+    """Return a tmpfs with the options that blivet's TmpFS gives it."""
+    check_point(request.mountpoint, request.where)
+    book.claim(request.mountpoint, request.where)
+    size = f",size={request.size_mib}m" if request.size_mib else ""
+    return MemoryFileSystem(mountpoint=request.mountpoint,
+                            fstab_options=f"{request.fstab_options or 'defaults'}{size}")
 
 
 def _check_table(typed: Sequence[Wish], table: Table) -> None:

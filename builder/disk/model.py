@@ -19,6 +19,15 @@ FSTYPES = ("xfs", "ext2", "ext3", "ext4", "vfat", "efi", "swap", "biosboot", "pr
            *CONTAINERS)
 
 
+class MemoryFileSystem(BaseModel):
+    """A tmpfs: a line of fstab and a folder, and nothing on the disk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mountpoint: str
+    fstab_options: str
+
+
 if TYPE_CHECKING:
     StackItem = Item
 else:
@@ -34,12 +43,14 @@ class Layout(Disk):
 
     stack: what is made of the partitions, in the order in which it is made.
     volumes: what is on the devices that the stack makes.
+    memory: what is mounted in the guest and is on no disk.
     notes: what the kickstart says and the disk does not get, as (file and line, why); people
     must be shown them; not part of the identity.
     """
 
     stack: tuple[StackItem, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    memory: tuple[MemoryFileSystem, ...] = ()
     notes: tuple[tuple[str, str], ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")

@@ -58,11 +58,21 @@ class PartitionRequest(SizedRequest):
     number: int | None = None
 
 
+class MemoryRequest(Request):
+    """One `part … --fstype=tmpfs` line: a file system in the guest's memory, on no disk."""
+
+    mountpoint: str
+    size_mib: int | None = None
+    fstab_options: str | None = None
+    where: str
+
+
 class StorageRequest(Request):
     """Everything that a kickstart asks of its disk.
 
-    volumes: of which kind each is, its class says (volume.Composite).
+    volumes: of which kind each is, its class says (volume.Composite). memory: what is on no disk.
     """
 
     partitions: tuple[PartitionRequest, ...]
     volumes: tuple[Request, ...] = ()
+    memory: tuple[MemoryRequest, ...] = ()

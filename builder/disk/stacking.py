@@ -30,6 +30,7 @@ class Stack:
     volumes: list[Volume] = field(default_factory=list)
     parts: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
 
     @property
     def seed(self) -> str:
@@ -78,7 +79,8 @@ class Stack:
     ) -> list[tuple[str, int]]:
         """Return the devices and sizes of members, each of which has one owner only."""
         found = []
-        for name in names:
+        for said in names:
+            name = self.aliases.get(said.removeprefix("/dev/md/").removeprefix("/dev/"), said)
             if name not in self.parts:
                 raise InputError(f"{owner}: there is no {name}", where=where,
                                  remedy=f"add: part {name} --size=… "

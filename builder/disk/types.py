@@ -88,11 +88,7 @@ def check(request: FormatRequest, fstype: FsType) -> None:
     """Raise InputError for a mount point or a label that cannot be."""
     point = request.mountpoint
     if is_mounted(request, fstype):
-        if not _is_clean_path(point):
-            raise InputError(f"{point!r} is not a mount point", where=request.where)
-        if any(point == folder or (folder == "/dev" and point.startswith("/dev/"))
-               for folder in _ON_ROOT):
-            raise InputError(f"{point} must be on the root file system", where=request.where)
+        check_point(point, request.where)
         if fstype in ("vfat", "efi") and point in _ON_LINUX:
             raise InputError(f"{point} cannot be {fstype}", where=request.where,
                              why="a FAT keeps no owners and modes")
@@ -102,6 +98,15 @@ def check(request: FormatRequest, fstype: FsType) -> None:
             f"the label {request.label!r} is longer than the {longest} bytes of {fstype}",
             where=request.where,
         )
+
+
+def check_point(point: str, where: str) -> None:
+    """Raise InputError for a folder that nothing can be mounted on."""
+    if not _is_clean_path(point):
+        raise InputError(f"{point!r} is not a mount point", where=where)
+    if any(point == folder or (folder == "/dev" and point.startswith("/dev/"))
+           for folder in _ON_ROOT):
+        raise InputError(f"{point} must be on the root file system", where=where)
 
 
 def check_size(name: str, fstype: FsType, size_bytes: int, where: str) -> None:

@@ -101,10 +101,12 @@ class Stacking(Protocol):
     """The stack in the making, as a kind of volume that adds to it sees it (stacking.Stack).
 
     items: what is stacked so far; a kind adds its own. disk_mib: how large the whole disk is.
+    aliases: other names by which a line may call a part, such as a RAID's own.
     """
 
     items: list[Item]
     disk_mib: int
+    aliases: dict[str, str]
 
     @property
     def seed(self) -> str:

@@ -12,6 +12,7 @@ from builder.kickstart.findings import Finding
 from builder.kickstart.model import Command, Kickstart, Section
 from builder.kickstart.options import taken_by
 from builder.kickstart.secret_words import plain_secrets
+from builder.kickstart.unheeded import unheeded
 from host.urls import shown
 
 Hazard = Callable[[Kickstart], Iterator[Finding]]
@@ -134,9 +135,16 @@ def contradictions(kickstart: Kickstart) -> Iterator[Finding]:
             yield _warn(command, "the firewall is wanted and %packages excludes firewalld", None)
 
 
+def left_out(kickstart: Kickstart) -> Iterator[Finding]:
+    """Lines that have no effect because of an earlier one, as under Anaconda."""
+    for command, why in unheeded(kickstart):
+        yield _warn(command, f"the line has no effect: {why}", None)
+
+
 HAZARDS: tuple[Hazard, ...] = (
     plain_passwords, network_in_post, urls_without_scheme, placeholders, missing_console,
     foreign_spellings, repeated, contradictions,
+    left_out,
 )
 
 

@@ -12,6 +12,7 @@ from builder.kickstart.storage.auto import automatic
 from builder.kickstart.storage.boot import check_readable
 from builder.kickstart.storage.clearing import check_named_disks, cleared
 from builder.kickstart.storage.reading import COMMANDS, requests_of
+from builder.kickstart.storage.replaced import without_replaced
 from host.errors import InputError
 from images.release import Release
 
@@ -42,7 +43,8 @@ def layout_of(
         )
     check_named_disks(kickstart)
     existing, table, notes = cleared(kickstart, existing)
-    own = requests_of(kickstart, existing)
+    own, replaced = without_replaced(requests_of(kickstart, existing))
+    notes += replaced
     requests = _together(
         automatic(kickstart, release, disk_size_bytes >> 20, table, arch), own,
     )
@@ -63,7 +65,8 @@ def layout_of(
 def without_partitions(layout: Layout) -> Layout:
     """Return the layout of no disk: a root tree alone needs no boot loader, tools and mounts."""
     return layout.model_copy(update={
-        "table": "gpt", "partitions": (), "stack": (), "volumes": (), "notes": ()})
+        "table": "gpt", "partitions": (), "stack": (), "volumes": (), "memory": (),
+        "notes": ()})
 
 
 def _together(chosen: StorageRequest, own: StorageRequest) -> StorageRequest:

@@ -41,6 +41,9 @@ so: old spellings build on new releases.
 ## Where an image differs from an installation
 
 * An image has one disk. `/dev/vda` and `/dev/sda` both mean it; any other disk is refused.
+* A later `part`, `raid`, `logvol` or `btrfs` line for the same mount point takes the place of the
+  former, and a later `user` line of the same name has no effect, as under Anaconda; lint, plan and
+  build say so.
 * `--device=link`, or no `--device`, with plain DHCP writes no profile: an installer would have
   named a network card of the machine that it ran on. NetworkManager asks for DHCP on every
   interface that has no profile. With more than DHCP (`--noipv6`, `--mtu`, …) it is one profile for

@@ -17,6 +17,7 @@ from typing import Literal
 from builder.kickstart.model import Addon, Command, Kickstart
 from builder.kickstart.options import Spellings, recognise, section_options, used
 from builder.kickstart.secret_words import shown_name
+from builder.kickstart.unheeded import unheeded
 from builder.tree.tree import Tree
 from host.discovery import modules_in
 from host.errors import InputError, ProgramError
@@ -199,13 +200,15 @@ def check(kickstart: Kickstart) -> None:
 def apply(kickstart: Kickstart, tree: Tree) -> None:
     """Turn every command and add-on into changes of the tree, as Anaconda does: in the order of
     the file, accounts after all else, then what it does unasked, add-ons
-    last.
+    last. What it leaves out is left out (builder/kickstart/unheeded.py).
 
     Raises InputError, with file and line, for what the tree can't fulfil.
     """
     _load()
     rank = {name: number for number, name in enumerate(_LAST, start=1)}
-    for command in sorted(kickstart.commands, key=lambda each: rank.get(each.name, 0)):
+    left_out = [command for command, _ in unheeded(kickstart)]
+    heeded = [each for each in kickstart.commands if not any(each is one for one in left_out)]
+    for command in sorted(heeded, key=lambda each: rank.get(each.name, 0)):
         if (found := handling(command.name)) and found.handler:
             try:
                 found.handler(command, tree)

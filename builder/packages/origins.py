@@ -144,7 +144,8 @@ class _Reader:
     def leave(self, command: Command, source: Source, known: Mapping[str, Source]) -> None:
         """Note the files that `repo --install` leaves in the image."""
         if has_address(command):
-            self.files[place_of(command.data.name)] = repository_file(command)
+            self.files[place_of(command.data.name)] = repository_file(
+                command, self.release.dialect)
             return
         if source.id in known:
             self._note(command, f"--install: the release's packages have the file of {source.id}")

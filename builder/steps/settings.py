@@ -52,7 +52,7 @@ def configure(tree: Tree, kickstart: Kickstart, layout: Layout) -> None:
 
     Raises InputError, with the command's file and line, for what the tree can't fulfil.
     """
-    for mountpoint in layout.mountpoints:
+    for mountpoint in (*layout.mountpoints, *(each.mountpoint for each in layout.memory)):
         tree.make_folder(mountpoint)
     tree.write("/etc/fstab", fstab(layout))
     for file in volume_files(layout):

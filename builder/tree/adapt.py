@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from builder.tree.kernels import kernels
+from builder.tree.shell_values import double_quoted
 from builder.tree.tree import Tree
 from host.errors import InputError, ProgramError
 from images.target import Layer
@@ -83,7 +84,7 @@ def _add_kernel_arguments(tree: Tree, arguments: list[str], where: str) -> None:
         old = re.search(r"(?m)^GRUB_CMDLINE_LINUX=(.*)$", text)
         words = " ".join(_shell_words(old[1])) if old else ""
         tree.set_shell_value("/etc/default/grub", "GRUB_CMDLINE_LINUX",
-                             shlex.quote(_with(words, arguments)))
+                             double_quoted(_with(words, arguments)))
     if tree.exists("/etc/kernel/cmdline"):
         tree.write("/etc/kernel/cmdline",
                    _with(tree.read("/etc/kernel/cmdline").strip(), arguments) + "\n")

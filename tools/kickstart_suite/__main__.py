@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import rehearsal
-from builder.store import open_store
+from builder.store.store import open_store
 from host.mounts import private_mounts
 from host.progress import Silent
 from images import catalogue

@@ -14,7 +14,7 @@ from builder.executor import Execution
 from builder.graph import Action
 from builder.request import Request
 from builder.steps.views import layers
-from builder.store import Store
+from builder.store.store import Store
 from host.beneath.root import Root
 from host.errors import CcisError, InputError
 from host.mounts import read_only_overlay

@@ -28,7 +28,11 @@ _TOP = "/run/ccis-btrfs"
 
 
 class BtrfsRequest(Request):
-    """One `btrfs` line that makes a volume; mountpoint: that of its top level, or `none`."""
+    """One `btrfs` line that makes a volume; mountpoint: that of its top level, or `none`.
+
+    fstab_options: --fsoptions of the `part` lines of its members, which hold for all of it
+    (blivet's new_btrfs: "propagate mount options specified for members via kickstart").
+    """
 
     mountpoint: str
     members: tuple[str, ...]
@@ -36,6 +40,7 @@ class BtrfsRequest(Request):
     data: str | None = None
     metadata: str | None = None
     mkfs_options: tuple[str, ...] = ()
+    fstab_options: str | None = None
     where: str
 
     @property
@@ -90,7 +95,8 @@ def _plan(wish: BtrfsRequest, inside: Sequence[SubvolumeRequest], stacking: Stac
                              where=wish.where, why=f"there are {len(found)}")
     size_bytes, first = sum(size for _, size in found), found[0][0]
     top = FormatRequest(mountpoint=wish.mountpoint, fstype="btrfs", label=wish.label,
-                        mkfs_options=wish.mkfs_options, where=wish.where)
+                        mkfs_options=wish.mkfs_options, fstab_options=wish.fstab_options,
+                        where=wish.where)
     shown = stacking.mount(top, "btrfs", first, size_bytes, first)
     assert shown.fs_uuid is not None  # every btrfs has one
     volume = BtrfsVolume(
@@ -100,7 +106,8 @@ def _plan(wish: BtrfsRequest, inside: Sequence[SubvolumeRequest], stacking: Stac
     )
     for sub in inside:
         request = FormatRequest(mountpoint=sub.mountpoint, fstype="btrfs", label=wish.label,
-                                fstab_options=f"subvol={sub.name}", uuid=volume.uuid,
+                                fstab_options=",".join(filter(None, [
+                                    f"subvol={sub.name}", wish.fstab_options])), uuid=volume.uuid,
                                 where=sub.where)
         stacking.mount(request, "btrfs", first, size_bytes, sub.name, subvolume=sub.name)
     stacking.items.append(volume)

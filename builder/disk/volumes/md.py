@@ -78,14 +78,19 @@ def _plan(wish: ArrayRequest, stacking: Stacking) -> None:
     if any(isinstance(item, Array) and item.name == wish.name for item in stacking.items):
         raise InputError(f"two arrays are called {wish.name}", where=wish.where)
     fstype = stacking.type_of(wish)
-    if fstype in ("efi", "biosboot", "prepboot"):
-        raise InputError(f"{wish.mountpoint} cannot be on a RAID: firmware reads it",
+    is_mirror = wish.level.removeprefix("raid") == "1"
+    if fstype in ("biosboot", "prepboot") or (fstype == "efi" and not is_mirror):
+        raise InputError(f"{wish.mountpoint} cannot be on a RAID of this level: firmware reads it",
                          where=wish.where, remedy=f"add `part {wish.mountpoint} --size=…`")
     stacking.items.append(Array(
         name=wish.name, level=wish.level, devices=tuple(device for device, _ in found),
         spares=wish.spares, chunk_kib=wish.chunk_kib,
+        # Its record is behind the data then, so that firmware sees a file system on each member
+        # (Anaconda's bootloader/efi.py, stage1_raid_metadata).
+        metadata="1.0" if fstype == "efi" else "1.2",
         uuid=_uuid(stacking.seed, f"array {wish.name}"), where=wish.where,
     ))
+    stacking.aliases[wish.name] = wish.mountpoint
     smallest = min(size for _, size in found)
     size_bytes = _usable_bytes(smallest) * _data_members(wish.level, active) // MIB * MIB
     stacking.take(wish, fstype, f"/dev/md/{wish.name}", size_bytes, on_partition=False)
@@ -95,7 +100,8 @@ def carriers(wishes: Sequence[ArrayRequest], points: frozenset[str]) -> set[str]
     """Return the members of arrays that hold some mount points or members."""
     found: set[str] = set()
     for wish in wishes:
-        if wish.mountpoint in points | found:
+        # `volgroup vg md_test` calls the array by its own name, not by the part's.
+        if {wish.mountpoint, wish.name} & (points | found):
             found |= set(wish.members)
     return found
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from builder.kickstart.commands.profiles import Profile, ifcfg, keyfile, profiles_of
+from builder.kickstart.commands.profiles import (
+    Profile,
+    bridged,
+    ifcfg,
+    keyfile,
+    profiles_of,
+)
 from builder.kickstart.commands.services import release_of
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.registry import after_all, honours
@@ -25,34 +31,43 @@ _WIFI = "a virtual machine has no wireless network card"
     refused={"--essid": _WIFI, "--wepkey": _WIFI, "--wpakey": _WIFI},
 )
 def network(command: Command, tree: Tree) -> None:
+    """`network --hostname` writes /etc/hostname; for what else a line says see `connections`."""
+    if command.data.hostname:
+        tree.write("/etc/hostname", f"{command.data.hostname}\n")
+
+
+@after_all
+def connections(kickstart: Kickstart, tree: Tree) -> None:
     """`network --device=eth0 --bootproto=dhcp` writes a NetworkManager profile for the device:
-    a keyfile, or, in releases before 9, an ifcfg file.
+    a keyfile, or, in releases before 9, an ifcfg file. The last line for a device counts.
 
     Without a device, or with `--device=link`, plain DHCP writes none: the installer would have
     named an interface of the build machine, and NetworkManager asks for DHCP on every interface
     without a profile. Anything more (--noipv6, --mtu, …) becomes one profile for all wired
-    interfaces. `--hostname` writes /etc/hostname.
+    interfaces, and an address one for whichever of them comes first.
     """
+    found = [profile for command in kickstart.find("network") for profile in _of_line(command)]
+    for profile in bridged(found):
+        if not (profile.any_device and _says_nothing(profile)):
+            _write(profile, tree)
+
+
+def _of_line(command: Command) -> list[Profile]:
+    """Return the profiles of one line; none where it is about the host's name alone."""
     data = command.data
-    if data.hostname:
-        tree.write("/etc/hostname", f"{data.hostname}\n")
-        if not (data.device or data.ip or set(command.words) - _hostname_words(data.hostname)):
-            return  # the line is about the name alone
+    if data.hostname and not (
+            data.device or data.ip or set(command.words) - _hostname_words(data.hostname)):
+        return []
     device = data.device or ""
     if device in _ANY_DEVICE:
         device = ""
-        if data.bootProto not in ("dhcp", "bootp", "") or _virtual(data):
-            raise InputError(
-                f"network --bootproto={data.bootProto} needs a --device that an image can know",
-                where=command.where, remedy="name the interface, such as --device=eth0",
-            )
+        if _virtual(data):
+            raise InputError("network: a bond, bridge, team or VLAN needs a --device",
+                             where=command.where, remedy="name it, such as --device=bond0")
     if data.bootProto not in ("dhcp", "bootp", "static", ""):
         raise InputError(f"network --bootproto={data.bootProto} is not honoured",
                          where=command.where, remedy="dhcp, bootp and static are")
-    for profile in profiles_of(data, device, command.where):
-        if profile.any_device and _says_nothing(profile):
-            continue
-        _write(profile, tree)
+    return profiles_of(data, device, command.where)
 
 
 @after_all

@@ -6,12 +6,15 @@ import ipaddress
 import re
 import shlex
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from builder.tree.shell_values import double_quoted
 from host.errors import InputError
 
 _MAC = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/+%=@,-]*")
 _ETHTOOL = {"autoneg": "auto-negotiate", "speed": "speed", "duplex": "duplex"}
 
 Section = dict[str, str]
@@ -22,7 +25,8 @@ class Profile:
     """One connection. name: its id; interface: None where any device of the type will do.
 
     kind: the connection's type, with its own settings in `own`. controller: of which bond, bridge
-    or team it is a port, port_of: which of the three. ip: the address settings; None for a port.
+    or team it is a port, port_of: which of the three. any_device: it names no device; several: it
+    may be active on more than one at once. ip: the address settings; None for a port.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Profile:
     port_of: str | None = None
     port: Section = field(default_factory=dict)
     any_device: bool = False
+    several: bool = True
     ipv4: Section | None = None
     ipv6: Section | None = None
 
@@ -56,6 +61,8 @@ def profiles_of(data: Any, device: str, where: str) -> list[Profile]:
     if _MAC.fullmatch(device):
         main.interface, main.wired = None, {"mac-address": device.upper()}
     main.any_device = not device
+    # An address can be on one card only.
+    main.several = not any("address1" in each for each in (ipv4, ipv6))
     if getattr(data, "mtu", ""):
         main.wired["mtu"] = str(data.mtu)
     main.wired |= _ethtool(getattr(data, "ethtool", ""), where)
@@ -82,6 +89,20 @@ def profiles_of(data: Any, device: str, where: str) -> list[Profile]:
     return profiles
 
 
+def bridged(profiles: Sequence[Profile]) -> list[Profile]:
+    """Make bonds that a bridge names as its ports its ports themselves, with no profile beside
+    (nm_client.py, _add_existing_virtual_device_to_bridge); the addresses are the bridge's then."""
+    found = list(profiles)
+    for port in [each for each in found if each.port_of == "bridge"]:
+        bond = next((each for each in found
+                     if each.kind == "bond" and each.interface == port.interface), None)
+        if bond:
+            bond.controller, bond.port_of, bond.port = port.controller, "bridge", port.port
+            bond.ipv4 = bond.ipv6 = None
+            found.remove(port)
+    return found
+
+
 def _vlan(data: Any, parent: Profile, device: str) -> Profile:
     """Return the VLAN over a device; a bond below it has no addresses of its own."""
     named = getattr(data, "interfacename", "")
@@ -103,8 +124,9 @@ def _ipv4(data: Any, where: str) -> Section:
             address = ipaddress.IPv4Interface(f"{data.ip}/{data.netmask or '255.255.255.0'}")
         except ValueError as error:
             raise InputError("network: that is no address", where=where, why=str(error)) from error
-        gateway = f",{data.gateway}" if data.gateway else ""
-        found |= {"address1": f"{address.with_prefixlen}{gateway}", "method": "manual"}
+        found |= {"address1": address.with_prefixlen, "method": "manual"}
+        if data.gateway:
+            found["gateway"] = str(data.gateway)
     else:
         found["method"] = "auto"
         if data.dhcpclass:
@@ -124,9 +146,9 @@ def _ipv6(data: Any, where: str) -> Section:
             address = ipaddress.IPv6Interface(wanted if "/" in wanted else f"{wanted}/64")
         except ValueError as error:
             raise InputError("network: that is no address", where=where, why=str(error)) from error
-        leads_on = getattr(data, "ipv6gateway", "")
-        gateway = f",{leads_on}" if leads_on else ""
-        found |= {"address1": f"{address.with_prefixlen}{gateway}", "method": "manual"}
+        found |= {"address1": address.with_prefixlen, "method": "manual"}
+        if leads_on := getattr(data, "ipv6gateway", ""):
+            found["gateway"] = str(leads_on)
     return found | _name_service(data, "6")
 
 
@@ -179,11 +201,15 @@ def keyfile(profile: Profile) -> str:
     if not profile.onboot:
         connection["autoconnect"] = "false"
     if profile.any_device:  # behind any profile that names a device, and for several at once
-        connection |= {"autoconnect-priority": "-999", "multi-connect": "3"}
+        connection["autoconnect-priority"] = "-999"
+        if profile.several:
+            connection["multi-connect"] = "3"
+    if profile.controller and profile.port_of:  # so since NetworkManager 1.46, in 9 and 10
+        connection["controller"] = profile.controller
     if profile.interface:
         connection["interface-name"] = profile.interface
     if profile.controller and profile.port_of:
-        connection |= {"master": profile.controller, "slave-type": profile.port_of}
+        connection["port-type"] = profile.port_of
     sections: dict[str, Section] = {"connection": connection}
     if profile.kind in ("ethernet", "vlan") or profile.wired:
         sections["ethernet"] = _sorted(profile.wired)
@@ -240,8 +266,16 @@ def ifcfg(profile: Profile) -> str:
         "ONBOOT": "yes" if profile.onboot else "no",
     }
     if profile.any_device:
-        found |= {"AUTOCONNECT_PRIORITY": "-999", "MULTI_CONNECT": "3"}
-    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in found.items() if value)
+        found["AUTOCONNECT_PRIORITY"] = "-999"
+        if profile.several:
+            found["MULTI_CONNECT"] = "3"
+    return "".join(f"{key}={_ifcfg_value(value)}\n" for key, value in found.items() if value)
+
+
+def _ifcfg_value(value: str) -> str:
+    """Return a value as NetworkManager's svEscape writes it: in double quotes, where it needs any.
+    """
+    return value if _PLAIN.fullmatch(value) else double_quoted(value)
 
 
 def _ifcfg_addresses(profile: Profile) -> Section:
@@ -249,18 +283,16 @@ def _ifcfg_addresses(profile: Profile) -> Section:
         return {}
     four, six = profile.ipv4, profile.ipv6
     method = {"auto": "dhcp", "manual": "none"}.get(four["method"], "none")
-    address, _, gateway = four.get("address1", "").partition(",")
-    ip, _, prefix = address.partition("/")
-    ip6, _, gateway6 = six.get("address1", "").partition(",")
+    ip, _, prefix = four.get("address1", "").partition("/")
     on = {True: "yes", False: "no"}
     found = {
-        "BOOTPROTO": method, "IPADDR": ip, "PREFIX": prefix, "GATEWAY": gateway,
+        "BOOTPROTO": method, "IPADDR": ip, "PREFIX": prefix, "GATEWAY": four.get("gateway", ""),
         "DEFROUTE": on["never-default" not in four],
         "PEERDNS": "no" if "ignore-auto-dns" in four else "",
         "IPV6INIT": on[six["method"] not in ("ignore", "disabled")],
         "IPV6_AUTOCONF": {"auto": "yes", "manual": "no"}.get(six["method"], ""),
         "DHCPV6C": "yes" if six["method"] == "dhcp" else "",
-        "IPV6ADDR": ip6, "IPV6_DEFAULTGW": gateway6,
+        "IPV6ADDR": six.get("address1", ""), "IPV6_DEFAULTGW": six.get("gateway", ""),
         "DOMAIN": four.get("dns-search", "").replace(";", " ").strip(),
     }
     servers = [name for name in (four.get("dns", "") + six.get("dns", "")).split(";") if name]

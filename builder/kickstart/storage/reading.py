@@ -7,7 +7,12 @@ import shlex
 from typing import Any
 
 from builder.disk.model import DiskTable
-from builder.disk.requests import PartitionRequest, Request, StorageRequest
+from builder.disk.requests import (
+    MemoryRequest,
+    PartitionRequest,
+    Request,
+    StorageRequest,
+)
 from builder.disk.volumes.btrfs import BtrfsRequest, SubvolumeRequest
 from builder.disk.volumes.luks import EncryptionRequest
 from builder.disk.volumes.lvm.model import GroupRequest, LogicalVolumeRequest
@@ -19,6 +24,7 @@ from host.errors import InputError
 PARTITIONS = ("part", "partition")
 COMMANDS = (*PARTITIONS, "raid", "volgroup", "logvol", "btrfs")
 # Anaconda's default since Red Hat Enterprise Linux 8 is LUKS2.
+_IN_MEMORY = "tmpfs"
 _LUKS1_DIALECTS = ("RHEL6", "RHEL7")
 
 
@@ -31,15 +37,18 @@ def requests_of(kickstart: Kickstart, existing: DiskTable | None) -> StorageRequ
     dialect = kickstart.dialect
     return StorageRequest(
         partitions=tuple(_partition(command, existing, passphrase, dialect)
-                         for command in kickstart.find(*PARTITIONS)),
+                         for command in kickstart.find(*PARTITIONS)
+                         if command.data.fstype != _IN_MEMORY),
         volumes=(
             *(_array(command, passphrase, dialect) for command in kickstart.find("raid")),
             *(_group(command) for command in kickstart.find("volgroup")),
             *(_logical_volume(command, passphrase, dialect)
               for command in kickstart.find("logvol")),
-            *(_subvolume(command) if command.data.subvol else _btrfs(command)
+            *(_subvolume(command) if command.data.subvol else _btrfs(command, kickstart)
               for command in kickstart.find("btrfs")),
         ),
+        memory=tuple(_memory(command) for command in kickstart.find(*PARTITIONS)
+                     if command.data.fstype == _IN_MEMORY),
     )
 
 
@@ -121,6 +130,16 @@ def _partition(
     )
 
 
+def _memory(command: Command) -> MemoryRequest:
+    """Return a tmpfs; Anaconda takes its size, and nothing that a disk is needed for."""
+    data = command.data
+    if data.onPart or data.encrypted:
+        raise InputError("a tmpfs is on no disk: --onpart and --encrypted mean nothing to it",
+                         where=command.where, remedy="leave them out")
+    return MemoryRequest(mountpoint=data.mountpoint or "", size_mib=data.size or None,
+                         fstab_options=data.fsopts or None, where=command.where)
+
+
 def _array(command: Command, passphrase: str, dialect: str) -> ArrayRequest:
     data = command.data
     # Before Fedora 43 pykickstart takes the "md" of `md0` away; blivet names it /dev/md/0.
@@ -152,12 +171,14 @@ def _logical_volume(command: Command, passphrase: str, dialect: str) -> LogicalV
     )
 
 
-def _btrfs(command: Command) -> BtrfsRequest:
+def _btrfs(command: Command, kickstart: Kickstart) -> BtrfsRequest:
     data = command.data
+    said = [part.data.fsopts for part in kickstart.find(*PARTITIONS)
+            if part.data.mountpoint in data.devices and part.data.fsopts]
     return BtrfsRequest(
         mountpoint=data.mountpoint, members=tuple(data.devices), label=data.label or None,
         data=data.dataLevel, metadata=data.metaDataLevel, mkfs_options=mkfs_options(command),
-        where=command.where,
+        fstab_options=said[0] if said else None, where=command.where,
     )
 
 

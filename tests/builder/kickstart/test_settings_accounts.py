@@ -50,6 +50,19 @@ def test_two_rootpw_lines_the_last_one_counts(tree: Tree) -> None:
     assert shadow(tree, "root").startswith("root:nope:")
 
 
+def test_the_first_line_for_a_user_counts_and_later_ones_are_left_out(tree: Tree) -> None:
+    apply(tree, """\
+user --name=one --homedir=/home/one --uid=7010 --gid=7010
+user --name=one --homedir=/home/other --uid=7001
+user --name=same-home --homedir=/home/one --gid=7020
+user --name=three --uid=7030 --gid=7030
+""")
+    assert lines_of(tree, "/etc/passwd", "one") == "one:x:7010:7010::/home/one:/bin/bash"
+    assert not tree.exists("/home/other")
+    assert lines_of(tree, "/etc/passwd", "same-home").split(":")[3] == "7020"
+    assert lines_of(tree, "/etc/passwd", "three").startswith("three:x:7030:7030:")
+
+
 def test_a_user_with_everything(tree: Tree) -> None:
     apply(tree, "group --name=site --gid=3000\n"
                 "user --name=vagrant --uid=1500 --gid=1600 --gecos='A User' --shell=/bin/sh "

@@ -8,7 +8,7 @@ import pytest
 
 from builder.tree.tree import Tree
 from host.errors import InputError
-from tests.builder.kickstart.lines import MODEL_MAP, apply, files_of, small_tree
+from tests.builder.kickstart.lines import MODEL_MAP, apply, files_of, small_tree, stand_in
 
 X_HEAD = """\
 # Written by systemd-localed(8), read by systemd-localed and Xorg. It's
@@ -90,6 +90,7 @@ def test_time_sources_take_the_place_of_the_package_s_own(tree: Tree) -> None:
     ("text", "multi-user.target"),
     ("skipx", "multi-user.target"),
     ("xconfig --startxonboot", "graphical.target"),
+    ("skipx\nxconfig --startxonboot", "multi-user.target"),
 ])
 def test_the_default_target_is_linked_as_after_every_installation(
     tree: Tree, lines: str, target: str,
@@ -99,19 +100,25 @@ def test_the_default_target_is_linked_as_after_every_installation(
     assert str(link.readlink()) == f"/usr/lib/systemd/system/{target}"
 
 
-def test_a_graphical_login_makes_the_target_graphical(tree: Tree) -> None:
+@pytest.mark.parametrize(("line", "target"), [
+    ("graphical", "graphical.target"), ("lang en_US.UTF-8", "graphical.target"),
+    ("text", "multi-user.target"), ("cmdline", "multi-user.target"),
+    ("rdp --username=a --password=b", "multi-user.target"),
+    ("text\nxconfig --startxonboot", "graphical.target"),
+])
+def test_a_graphical_login_makes_the_target_graphical_unless_the_installer_has_no_screen(
+    tree: Tree, line: str, target: str,
+) -> None:
     tree.write("/usr/lib/systemd/system/gdm.service", "")
-    apply(tree, "text")
-    link = tree.root / "etc/systemd/system/default.target"
-    assert link.readlink().name == "graphical.target"
+    apply(tree, line)
+    assert (tree.root / "etc/systemd/system/default.target").readlink().name == target
 
 
 @pytest.mark.parametrize(("line", "says"), [
     ("timezone Mars/Olympus", "there is no time zone 'Mars/Olympus'"),
     ("services --enabled=nothing", "there is no unit nothing.service"),
     ("firewall --enabled --ssh", "no firewall to work with"),
-    ("network --bootproto=static --ip=10.0.0.5 --netmask=255.0.0.0 --gateway=10.0.0.1",
-     "needs a --device"),
+    ("network --vlanid=7 --bootproto=dhcp", "needs a --device"),
     ("network --device=eth0 --bootproto=static --ip=10.0.0.500 --netmask=255.0.0.0", "no address"),
     ("network --device=eth0 --ethtool='wol g'", "'wol' is not honoured"),
     ("sshkey --username=nobody 'ssh-ed25519 AAAA'", "there is no user 'nobody'"),
@@ -173,3 +180,24 @@ def test_a_loop_of_links_is_an_error(tree: Tree) -> None:
     (tree.root / "etc/b").symlink_to("a")
     with pytest.raises(InputError, match="loop"):
         tree.write("/etc/a", "")
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize(("options", "path"), [
+    ("--filename=a.pem --dir=/etc/pki/new", "/etc/pki/new/a.pem"),
+    ("--filename a.crt --type anchor", "/etc/pki/ca-trust/source/anchors/a.crt"),
+    ("--filename=a.crt --dir=/etc/pki/new --type=anchor",
+     "/etc/pki/ca-trust/source/anchors/a.crt"),
+])
+def test_a_certificate_goes_where_its_folder_or_type_says(
+    tree: Tree, options: str, path: str,
+) -> None:
+    asked = stand_in(tree, "/usr/bin/update-ca-trust")
+    apply(tree, f"%certificate {options}\n{CERTIFICATE}\n%end")
+    assert tree.read(path) == f"{CERTIFICATE}\n"
+    if "anchor" in options:
+        assert asked() == "extract"
+    else:
+        assert not tree.exists("/etc/asked")

@@ -61,8 +61,9 @@ mtu=9000
 speed=1000
 
 [ipv4]
-address1=10.0.0.5/16,10.0.0.1
+address1=10.0.0.5/16
 dns=10.0.0.2;
+gateway=10.0.0.1
 method=manual
 never-default=true
 
@@ -80,8 +81,8 @@ def test_ipv6_alone(tree: Tree) -> None:
                 "--ipv6-dns-search=example.org,example.net --nodns")
     assert profiles(tree)["eth0.nmconnection"].split("\n\n")[2:] == [
         "[ipv4]\nignore-auto-dns=true\nmethod=disabled",
-        "[ipv6]\naddr-gen-mode=eui64\naddress1=2001:db8::5/48,2001:db8::1\n"
-        "dns-search=example.org;example.net;\nignore-auto-dns=true\nmethod=manual",
+        "[ipv6]\naddr-gen-mode=eui64\naddress1=2001:db8::5/48\n"
+        "dns-search=example.org;example.net;\ngateway=2001:db8::1\nignore-auto-dns=true\nmethod=manual",
         "[proxy]\n",
     ]
 
@@ -131,9 +132,9 @@ def test_a_bond_and_a_vlan_over_it(tree: Tree) -> None:
 [connection]
 id=bond0_slave_2
 type=ethernet
+controller=bond0
 interface-name=eth1
-master=bond0
-slave-type=bond
+port-type=bond
 
 [ethernet]
 """
@@ -145,8 +146,65 @@ def test_a_bridge(tree: Tree) -> None:
     found = profiles(tree)
     assert "type=bridge\ninterface-name=br0\n\n[bridge]\npriority=40000\nstp=false\n" \
         in found["br0.nmconnection"]
-    assert found["br0_slave_1.nmconnection"].endswith("slave-type=bridge\n\n[ethernet]\n\n"
+    assert found["br0_slave_1.nmconnection"].endswith("port-type=bridge\n\n[ethernet]\n\n"
                                                       "[bridge-port]\n")
+    assert "controller=br0\ninterface-name=eth0\n" in found["br0_slave_1.nmconnection"]
+
+
+def test_a_bond_is_the_port_of_a_bridge(tree: Tree) -> None:
+    apply(tree, """\
+network --device=bond0 --bondslaves=eth1,eth2 --bondopts=mode=balance-tlb --noipv4
+network --device=bridge0 --bridgeslaves=bond0 --bootproto=dhcp
+""")
+    found = profiles(tree)
+    assert sorted(found) == ["bond0.nmconnection", "bond0_slave_1.nmconnection",
+                             "bond0_slave_2.nmconnection", "bridge0.nmconnection"]
+    assert found["bond0.nmconnection"] == """\
+[connection]
+id=bond0
+type=bond
+controller=bridge0
+interface-name=bond0
+port-type=bridge
+
+[bond]
+mode=balance-tlb
+
+[bridge-port]
+"""
+
+
+def test_several_bridges(tree: Tree) -> None:
+    apply(tree, """\
+network --device=bridge0 --bridgeslaves=eth0 --bootproto=dhcp --onboot=no
+network --device=bridge1 --bridgeslaves=eth1 --bootproto=dhcp
+""")
+    found = profiles(tree)
+    assert "autoconnect=false\ncontroller=bridge0\ninterface-name=eth0\n" in \
+        found["bridge0_slave_1.nmconnection"]
+    assert "type=ethernet\ncontroller=bridge1\ninterface-name=eth1\n" in \
+        found["bridge1_slave_1.nmconnection"]
+
+
+@pytest.mark.parametrize(("line", "address"), [
+    ("network --bootproto=static --ip=10.0.2.200 --netmask=255.255.255.0 --gateway=10.0.2.2",
+     "[ipv4]\naddress1=10.0.2.200/24\ngateway=10.0.2.2\nmethod=manual\n"),
+    ("network --device=link --bootproto=dhcp --ipv6=2001:cafe:cafe::1/64",
+     "[ipv6]\naddr-gen-mode=eui64\naddress1=2001:cafe:cafe::1/64\nmethod=manual\n"),
+])
+def test_an_address_without_a_device_is_for_one_card(
+    tree: Tree, line: str, address: str,
+) -> None:
+    apply(tree, line)
+    text = profiles(tree)["link.nmconnection"]
+    assert address in text
+    assert text.startswith("[connection]\nid=link\ntype=ethernet\nautoconnect-priority=-999\n\n")
+
+
+def test_the_last_line_for_a_device_counts(tree: Tree) -> None:
+    apply(tree, "network --device=eth0 --bootproto=static --ip=10.0.0.5\n"
+                "network --device=eth0 --bootproto=dhcp")
+    assert "[ipv4]\nmethod=auto\n" in profiles(tree)["eth0.nmconnection"]
 
 
 @pytest.mark.parametrize("line", [

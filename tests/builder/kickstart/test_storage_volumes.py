@@ -207,7 +207,7 @@ def test_what_holds_the_root_is_last_so_that_it_can_grow(tmp_path: Path) -> None
     ("part raid.1 --size=500\nraid / --level=1 --device=md0 raid.1",
      "test.ks:5: raid1 needs at least 2 devices"),
     ("part raid.1 --size=500\npart raid.2 --size=500\n"
-     "raid /boot/efi --level=1 --device=md0 raid.1 raid.2", "/boot/efi cannot be on a RAID"),
+     "raid /boot/efi --level=0 --device=md0 raid.1 raid.2", "/boot/efi cannot be on a RAID"),
     ("logvol / --vgname=cs --name='a b' --size=1000", "'a b' is no name for LVM"),
     ("btrfs / --subvol --name=root LABEL=nothing", "there is no btrfs volume LABEL=nothing"),
     ("part btrfs.1 --size=500\nbtrfs / --data=raid1 --label=x btrfs.1", "raid1 needs 2 devices"),

@@ -124,13 +124,35 @@ def test_a_rehearsal_stands_in_for_other_hosts_and_says_so(
         [(f"{tmp_path}/test.ks:1", True)] if note else [])
 
 
-def test_install_leaves_a_repository_file_in_the_image(tmp_path: Path) -> None:
-    found = origins_of(tmp_path, (
-        "repo --name=extra --baseurl=http://a/$releasever/ --cost=7 --noverifyssl "
-        "--excludepkgs=kernel*,dnf --install\nrepo --name=other --baseurl=http://b/"))
-    assert found.files == {"/etc/yum.repos.d/extra.repo": (
-        "[extra]\nname=extra\nenabled=1\nbaseurl=http://a/$releasever/\nsslverify=0\ncost=7\n"
-        "excludepkgs=kernel*,dnf\n")}
+LINES = ("repo --name=extra --baseurl=http://a/$releasever/ --cost=7 --noverifyssl --install "
+         "--includepkgs=a,b --excludepkgs=kernel*,dnf\nrepo --name=other --baseurl=http://b/")
+
+
+@pytest.mark.parametrize(("dialect", "text"), [
+    ("RHEL10",
+     "[extra]\nname = extra\nenabled = 1\nbaseurl = http://a/$releasever/\nsslverify = 0\n"
+     "cost = 7\nincludepkgs = a, b\nexcludepkgs = kernel*, dnf\n"),
+    ("RHEL9",
+     "[extra]\nname=extra\nenabled=1\nbaseurl=http://a/$releasever/\nsslverify=0\n"
+     "cost=7\nincludepkgs=a,b\nexcludepkgs=kernel*,dnf\n"),
+])
+def test_install_leaves_a_repository_file_in_the_image_as_its_anaconda_writes_it(
+    tmp_path: Path, dialect: str, text: str,
+) -> None:
+    found = origins_of(tmp_path, LINES, RELEASE.model_copy(update={"dialect": dialect}))
+    assert found.files == {"/etc/yum.repos.d/extra.repo": text}
+
+
+@pytest.mark.parametrize(("proxy", "lines"), [
+    ("http://user:word@proxy.example:8080/", "proxy = http://proxy.example:8080\n"
+                                             "proxy_username = user\nproxy_password = word\n"),
+    ("proxy.example", "proxy = http://proxy.example:3128\n"),
+])
+def test_a_proxy_s_name_and_password_have_lines_of_their_own(
+    tmp_path: Path, proxy: str, lines: str,
+) -> None:
+    found = origins_of(tmp_path, f"repo --name=extra --baseurl=http://a/ --install --proxy={proxy}")
+    assert found.files["/etc/yum.repos.d/extra.repo"].endswith(f"baseurl = http://a/\n{lines}")
 
 
 INDEX = b"<repomd/>"

@@ -84,7 +84,7 @@ def test_kernel_arguments_reach_every_place_that_keeps_them(with_kernel: Tree) -
         "ro console=ttyS0", "ro console=ttyS0 console=hvc0")
     assert tree.read("/etc/kernel/cmdline") == "root=UUID=abc ro console=ttyS0 console=hvc0\n"
     assert tree.read("/etc/default/grub") == (
-        "GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX='console=ttyS0 console=hvc0'\n"
+        "GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX=\"console=ttyS0 console=hvc0\"\n"
         "GRUB_ENABLE_BLSCFG=true\n")
 
 
@@ -93,7 +93,7 @@ def test_an_empty_line_of_arguments_is_filled(with_kernel: Tree) -> None:
     write(with_kernel.root, "/etc/default/grub", "GRUB_TIMEOUT=1\n")
     adapt(with_kernel, Layer(kernel_arguments=["quiet"]), "xen.yaml")
     assert with_kernel.read("/etc/kernel/cmdline") == "quiet\n"
-    assert "GRUB_CMDLINE_LINUX=quiet\n" in with_kernel.read("/etc/default/grub")
+    assert 'GRUB_CMDLINE_LINUX="quiet"\n' in with_kernel.read("/etc/default/grub")
 
 
 def test_kernel_arguments_need_a_kernel(tree: Tree) -> None:
