@@ -28,9 +28,9 @@ from publish.model import parse_index
 from publish.sign import Signer
 from publish.trust import keyring
 from publish.verify import Wish, verify
+from tests.publish.chain.conftest import Sig, sig
 from tests.publish.conftest import IMAGES, MakeBuild
 from tests.publish.servers import nginx
-from tests.publish.test_publish_chain import Sig, sig
 
 __all__ = ["sig"]  # a fixture
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from publish.serve import server
+from tests.publish.chain.conftest import Sig, sig
 from tests.publish.conftest import IMAGES, MakeBuild, Publish
-from tests.publish.test_publish_chain import Sig, sig
 
 __all__ = ["sig"]  # a fixture
 
