@@ -13,7 +13,7 @@ from host.progress import Progress
 from publish import checksums, provenance
 from publish.agree import compare
 from publish.checksums import MAX_SUM_BYTES, Sum
-from publish.folder import Entry, UnusableError
+from publish.folder import FolderFile, UnusableError
 from publish.hashing import hash_all
 from publish.model import (
     CHECKSUM,
@@ -25,7 +25,7 @@ from publish.model import (
     IndexProblem,
     parse_index,
 )
-from publish.report import Finding, Report
+from publish.report import Finding, Verification
 from publish.sign import MAX_KEY_BYTES
 from publish.source import ReadFolder, Source
 from publish.trust import Keyring, SignatureError, keyring
@@ -43,7 +43,7 @@ class FolderCheck:
     source: Source
     path: str
     folder: ReadFolder
-    report: Report
+    report: Verification
     progress: Progress
     vouched: Index | None = None
     keys: Sequence[Key] = ()
@@ -84,7 +84,7 @@ class FolderCheck:
             self._check_provenance(index, files)
         return used
 
-    def _read(self, name: str, files: dict[str, Entry], limit_bytes: int) -> bytes | None:
+    def _read(self, name: str, files: dict[str, FolderFile], limit_bytes: int) -> bytes | None:
         if name not in files:
             self._find_missing(name)
             return None
@@ -143,7 +143,7 @@ class FolderCheck:
                              f"{index.revision}, not {vouched.revision}")
 
     def _check_index_signature(
-        self, text: bytes, files: dict[str, Entry], trusted: Keyring | None,
+        self, text: bytes, files: dict[str, FolderFile], trusted: Keyring | None,
     ) -> None:
         signature = self._read(INDEX_SIGNATURE, files, MAX_KEY_BYTES)
         if signature is None:
@@ -154,7 +154,7 @@ class FolderCheck:
         except SignatureError as error:
             self.find(INDEX_SIGNATURE, f"it does not prove {INDEX}: {error}")
 
-    def _checksums(self, files: dict[str, Entry], trusted: Keyring | None) -> dict[str, Sum]:
+    def _checksums(self, files: dict[str, FolderFile], trusted: Keyring | None) -> dict[str, Sum]:
         """Return the signed sums; where the signature fails, after a finding, what is claimed."""
         signed = self._read(CHECKSUM, files, MAX_SIGNED_BYTES)
         if signed is None:
@@ -169,7 +169,7 @@ class FolderCheck:
             self.find(CHECKSUM, problem)
         return sums
 
-    def _check_provenance(self, index: Index, files: dict[str, Entry]) -> None:
+    def _check_provenance(self, index: Index, files: dict[str, FolderFile]) -> None:
         for build in index.builds:
             about = build.provenance
             if about is None or about.file not in files:
@@ -182,7 +182,7 @@ class FolderCheck:
                 self.find(about.file, str(error))
 
     def _check_files(
-        self, files: dict[str, Entry], sums: dict[str, Sum], index: Index | None,
+        self, files: dict[str, FolderFile], sums: dict[str, Sum], index: Index | None,
     ) -> None:
         with_sum = {INDEX, CHECKSUM, INDEX_SIGNATURE}
         if index is not None:
@@ -196,7 +196,7 @@ class FolderCheck:
             found = self._read(name, files, MAX_SUM_BYTES)
             if found is not None and found != checksums.render({about: sums[about]}).encode():
                 self.find(name, f"it does not say what {CHECKSUM} says")
-        whole: list[Entry] = []
+        whole: list[FolderFile] = []
         for name in sorted(set(sums) & set(files)):
             if files[name].size_bytes == sums[name].size_bytes:
                 whole.append(files[name])

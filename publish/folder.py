@@ -24,7 +24,7 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderFile:
     """A regular file. inode: its device and number, the same for all hard links to it."""
 
     name: str
@@ -44,9 +44,9 @@ class Folder:
         there = os.fstat(self.descriptor)
         return (there.st_dev, there.st_ino)
 
-    def entries(self) -> tuple[dict[str, Entry], dict[str, str]]:
+    def entries(self) -> tuple[dict[str, FolderFile], dict[str, str]]:
         """Return the regular files by name, and for each other thing a sentence about it."""
-        files: dict[str, Entry] = {}
+        files: dict[str, FolderFile] = {}
         others: dict[str, str] = {}
         with os.scandir(self.descriptor) as listing:
             for item in listing:
@@ -56,7 +56,7 @@ class Folder:
                     continue
                 if stat.S_ISREG(there.st_mode):
                     inode = (there.st_dev, there.st_ino)
-                    files[item.name] = Entry(item.name, there.st_size, inode)
+                    files[item.name] = FolderFile(item.name, there.st_size, inode)
                 elif stat.S_ISLNK(there.st_mode):
                     others[item.name] = "it is a symbolic link, which is not followed"
                 else:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from host.progress import Progress
-from publish.folder import Entry, UnusableError
+from publish.folder import FolderFile, UnusableError
 from publish.source import ReadFolder
 
 
 def hash_all(
-    folder: ReadFolder, entries: Sequence[Entry], step: str, progress: Progress,
+    folder: ReadFolder, entries: Sequence[FolderFile], step: str, progress: Progress,
 ) -> dict[str, str | UnusableError]:
     """Return the SHA-256 of each file by its name, or why it can't be had.
 

@@ -16,7 +16,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class Verification:
     """What a verification found.
 
     trust: "pinned" when the user named the key, else "first-use". fingerprints: the keys that

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
-from publish.folder import Entry, UnusableError, opened
+from publish.folder import FolderFile, UnusableError, opened
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 60.0
@@ -26,7 +26,7 @@ class ReadFolder(Protocol):
     def inode(self) -> tuple[int, int]:
         """What tells it from another one that takes its place."""
 
-    def entries(self) -> tuple[dict[str, Entry], dict[str, str]]:
+    def entries(self) -> tuple[dict[str, FolderFile], dict[str, str]]:
         """Return the files by name, and for each other thing a sentence about it."""
 
     def read(self, name: str, limit_bytes: int) -> bytes:
@@ -143,7 +143,7 @@ class HttpFolder:
         """Nothing is known that would tell."""
         return (0, 0)
 
-    def entries(self) -> tuple[dict[str, Entry], dict[str, str]]:
+    def entries(self) -> tuple[dict[str, FolderFile], dict[str, str]]:
         """Return those of the names that the server has, each a file of its own."""
         files, others = {}, {}
         for number, name in enumerate(sorted(self.names())):
@@ -153,7 +153,7 @@ class HttpFolder:
                     if not size.isdecimal():
                         others[name] = "the server does not say how large it is"
                         continue
-                    files[name] = Entry(name, int(size), (0, number))
+                    files[name] = FolderFile(name, int(size), (0, number))
             except MissingError:
                 continue
             except UnusableError as error:

@@ -23,7 +23,7 @@ from publish.chain.names import FOLDER as CHAIN
 from publish.check_folder import FolderCheck
 from publish.folder import Layout, UnusableError, release_folders
 from publish.model import CHECKSUM, INDEX, KEYS, Index, IndexProblem, names_of, parse_index
-from publish.report import Finding, Report
+from publish.report import Finding, Verification
 from publish.sign import MAX_KEY_BYTES
 from publish.source import HttpTree, LocalTree
 from publish.trust import Keyring, SignatureError, keyring, keyring_of_file
@@ -56,7 +56,7 @@ class Wish:
 def verify(
     root: Path | str, key: Path | None = None, fingerprint: str | None = None,
     progress: Progress | None = None, *, wish: Wish | None = None,
-) -> Report:
+) -> Verification:
     """Check every signature, size and checksum of a release tree, and that nothing is odd in it.
 
     root: its folder, or its URL. key, fingerprint: short for those of a wish.
@@ -71,7 +71,7 @@ def verify(
                          remedy="give the root of a release tree, as in `ccis verify public`")
     pinned = wish.fingerprint.replace(" ", "").upper() if wish.fingerprint else None
     known = wish.key or pinned or wish.root_key
-    report = Report(Path(text), "pinned" if known else "first-use")
+    report = Verification(Path(text), "pinned" if known else "first-use")
     layout = (release_folders(tree.root, (CHECKSUM, INDEX)) if isinstance(tree, LocalTree)
               else Layout())
     chained = f"{CHAIN}/timestamp.json" in layout.strays or isinstance(tree, HttpTree)
@@ -107,7 +107,7 @@ def verify(
 
 
 def _chain(
-    tree: LocalTree | HttpTree, wish: Wish, report: Report,
+    tree: LocalTree | HttpTree, wish: Wish, report: Verification,
 ) -> tuple[Chain | None, bytes]:
     """Return the chain and the root that it begins with, or None after a finding."""
     try:
@@ -132,7 +132,7 @@ def _chain(
     return chain, bootstrap
 
 
-def _look_at_layout(tree: LocalTree, layout: Layout, report: Report) -> None:
+def _look_at_layout(tree: LocalTree, layout: Layout, report: Verification) -> None:
     """Report what lies where nothing belongs; keys and the chain's files are looked at one by one.
     """
     for path, problem in (layout.odd | layout.strays).items():
@@ -143,7 +143,7 @@ def _look_at_layout(tree: LocalTree, layout: Layout, report: Report) -> None:
 
 
 def _check_chain_files(
-    tree: LocalTree, wish: Wish, chain: Chain | None, bootstrap: bytes, report: Report,
+    tree: LocalTree, wish: Wish, chain: Chain | None, bootstrap: bytes, report: Verification,
 ) -> None:
     """Look at each file of tuf/, once more should somebody publish meanwhile."""
     found: list[tuple[str, str]] = []
@@ -161,7 +161,7 @@ def _check_chain_files(
 
 def _check_indexes(
     tree: LocalTree | HttpTree, wish: Wish, paths: list[str], chain: Chain | None,
-    bootstrap: bytes, report: Report,
+    bootstrap: bytes, report: Verification,
 ) -> None:
     """Make the indexes for other tools again and compare, once more should somebody publish."""
     outcomes: list[tuple[dict[str, Index], dict[str, str]]] = []
@@ -195,7 +195,7 @@ class _Task:
     payload: bool
     progress: Progress
 
-    def run(self, report: Report) -> set[str]:
+    def run(self, report: Verification) -> set[str]:
         """Verify it, again should it be exchanged meanwhile; return the keys it is held to."""
         vouched = self.chain.indexes.get(self.path) if self.chain else None
         pinned = self.pinned
@@ -208,7 +208,7 @@ class _Task:
             return names_of(vouched) if vouched else set()
 
         for remaining in reversed(range(_TRIES)):
-            attempt = Report(report.root, report.trust)
+            attempt = Verification(report.root, report.trust)
             used: set[str] = set()
             try:
                 with self.tree.folder(self.path, names) as folder:
@@ -230,7 +230,7 @@ class _Task:
         return used
 
 
-def _check_keys(tree: LocalTree | HttpTree, used: set[str], report: Report) -> None:
+def _check_keys(tree: LocalTree | HttpTree, used: set[str], report: Verification) -> None:
     try:
         with tree.folder(KEYS, lambda: {f"{each}.asc" for each in used}) as keys:
             files, others = keys.entries()

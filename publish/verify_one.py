@@ -10,14 +10,14 @@ from host.errors import InputError
 from host.progress import Progress
 from publish.chain.client import Chain
 from publish.folder import UnusableError
-from publish.report import Finding, Report
+from publish.report import Finding, Verification
 from publish.source import HttpTree, LocalTree
 
 _STEP = "verify"
 
 
 def verify_artefact(
-    tree: LocalTree | HttpTree, chain: Chain, name: str, report: Report, progress: Progress,
+    tree: LocalTree | HttpTree, chain: Chain, name: str, report: Verification, progress: Progress,
 ) -> None:
     """Read one file and compare it with what the chain of trust says of it.
 

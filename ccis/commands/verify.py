@@ -11,7 +11,7 @@ from ccis import output
 from ccis.display import amount, watching
 
 if TYPE_CHECKING:
-    from publish.report import Report
+    from publish.report import Verification
 
 app = typer.Typer(add_completion=False)
 
@@ -71,7 +71,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _text(report: Report) -> list[str]:
+def _text(report: Verification) -> list[str]:
     lines = [f"FAIL {finding.file}: {finding.problem}" for finding in report.findings]
     lines += [f"note {note}" for note in report.notes]
     if report.chain:

@@ -16,7 +16,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 from tuf.api.serialization.json import JSONSerializer
 
-from host.beneath.root import Root as Tree
+from host.beneath import root as beneath
 from host.errors import CheckFailedError, InputError
 from host.files import read_regular, sync_tree, write_atomically
 from host.folders import own_folder
@@ -170,7 +170,7 @@ def _staying(store: Store, roles: list[str]) -> dict[str, Path]:
     names = [f"{version}.root.json" for version in store.versions("root")]
     for role in roles:
         names += [f"{version}.{role}.json" for version in store.versions(role)[-1:]]
-    tree = Tree(store.root)
+    tree = beneath.Root(store.root)
     names += [f"index/{name}" for name in store.index_copies(roles, last=1)]
     return {name: store.root / FOLDER / name for name in names
             if tree.is_file(f"/{FOLDER}/{name}", follow=False)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, T, Targets, Timestamp
 
-from host.beneath.root import Root as Tree
+from host.beneath import root as beneath
 from host.errors import InputError
 from host.files import sync_path
 from publish.chain.names import FOLDER, GRACE_S, KEPT_VERSIONS, TIMESTAMP
@@ -30,12 +30,12 @@ class Store:
     @property
     def exists(self) -> bool:
         """Whether the tree has TUF metadata."""
-        return Tree(self.root).is_folder(f"/{FOLDER}", follow=False)
+        return beneath.Root(self.root).is_folder(f"/{FOLDER}", follow=False)
 
     def versions(self, role: str) -> list[int]:
         """Return the versions of a role's file that are there, oldest first."""
         found = []
-        for name in Tree(self.root).names(f"/{FOLDER}"):
+        for name in beneath.Root(self.root).names(f"/{FOLDER}"):
             match = _VERSIONED.fullmatch(name)
             if match and match["role"] == role:
                 found.append(int(match["version"]))
@@ -72,13 +72,13 @@ class Store:
 
     def timestamp(self) -> Metadata[Timestamp] | None:
         """Return timestamp.json, None when there is none."""
-        if not Tree(self.root).exists(f"/{FOLDER}/{TIMESTAMP}", follow=False):
+        if not beneath.Root(self.root).exists(f"/{FOLDER}/{TIMESTAMP}", follow=False):
             return None
         return self.read(TIMESTAMP, Timestamp)
 
     def has(self, name: str, content: bytes) -> bool:
         """Say whether a file of tuf/ is there with this content."""
-        tree, path = Tree(self.root), f"/{FOLDER}/{name}"
+        tree, path = beneath.Root(self.root), f"/{FOLDER}/{name}"
         status = tree.stat(path)
         return (status is not None and stat.S_ISREG(status.st_mode)
                 and status.st_size == len(content) and tree.read(path, len(content)) == content)
@@ -87,7 +87,7 @@ class Store:
         """Return a file as metadata of a kind; its signatures are not looked at."""
         where = str(self.root / FOLDER / name)
         try:
-            content = Tree(self.root).read(f"/{FOLDER}/{name}", LIMIT_BYTES)
+            content = beneath.Root(self.root).read(f"/{FOLDER}/{name}", LIMIT_BYTES)
             metadata = Metadata[T].from_bytes(content)
         except OSError as error:
             raise InputError("can't be read", where=where, why=error.strerror) from error
@@ -117,7 +117,7 @@ def forget_old(works: Workshop, roles: list[str], now_s: int) -> None:
 
     now_s: in seconds since 1970; what is younger than a day may be on some reader's way.
     """
-    store, tree = Store(works.root), Tree(works.root)
+    store, tree = Store(works.root), beneath.Root(works.root)
     for role in roles:
         for version in store.versions(role)[:-KEPT_VERSIONS]:
             status = tree.stat(f"/{FOLDER}/{version}.{role}.json")

@@ -15,7 +15,8 @@ from publish import checksums
 from publish.checksums import Sum
 from publish.model import Index
 from publish.sign import Signer
-from publish.verify import Report, verify
+from publish.report import Verification
+from publish.verify import verify
 from tests.publish.conftest import IMAGES, MakeBuild, Publish
 
 
@@ -26,7 +27,7 @@ def tree(root: Path, make_build: MakeBuild, put: Publish) -> Path:
     return root
 
 
-def problems(report: Report) -> dict[str, str]:
+def problems(report: Verification) -> dict[str, str]:
     """Return the findings of the images folder by file name; others with their whole path."""
     found: dict[str, str] = {}
     for finding in report.findings:

@@ -19,7 +19,7 @@ from publish.chain.refresh import install, prepare, publish_timestamp
 from publish.chain.store import Store
 from publish.model import moment
 from publish.policies import load_policy
-from publish.report import Report
+from publish.report import Verification
 from publish.sign import Signer
 from publish.tree import Options, publish
 from publish.verify import Wish, verify
@@ -73,7 +73,7 @@ class Sig:
             install(works, prepared)
             publish_timestamp(works, prepared)
 
-    def verify(self, tree: Path | str | None = None, **wish: Any) -> Report:
+    def verify(self, tree: Path | str | None = None, **wish: Any) -> Verification:
         return verify(tree or self.root, wish=Wish(root_key=self.first_root, **wish))
 
     @property
@@ -106,5 +106,5 @@ def served(sig: Sig, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def problems(report: Report) -> dict[str, str]:
+def problems(report: Verification) -> dict[str, str]:
     return {finding.file: finding.problem for finding in report.findings}
