@@ -14,8 +14,8 @@ from host.progress import Silent
 from publish import checksums
 from publish.checksums import Sum
 from publish.model import Index
-from publish.sign import Signer
 from publish.report import Verification
+from publish.sign import Signer
 from publish.verify import verify
 from tests.publish.conftest import IMAGES, MakeBuild, Publish
 

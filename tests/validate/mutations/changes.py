@@ -6,7 +6,8 @@ import posixpath
 from dataclasses import replace
 from typing import Any
 
-from tests.validate.mutations.good import KERNEL, Change, Model, label, package
+from tests.validate.mutations.files import KERNEL
+from tests.validate.mutations.good import Change, Model, label, package
 from tests.validate.small_views import File, Folder, Link
 from validate.tree import Entry
 

@@ -1,0 +1,98 @@
+"""Mutations that make an image less safe."""
+
+from __future__ import annotations
+
+from tests.validate.mutations.changes import (
+    SSHD_FIRST,
+    append,
+    both,
+    cloud,
+    disable,
+    edit,
+    mode,
+    owner,
+    put,
+    relabel,
+    sshd,
+    stale,
+    touch,
+    unit,
+    xattr,
+)
+from tests.validate.mutations.good import Change
+from tests.validate.mutations.row import (
+    OWNED,
+    Row,
+)
+from tests.validate.small_views import File, Folder
+
+SECURITY: dict[str, Row | Change | str] = {
+    "security.ssh-passwords": cloud("ssh_pwauth: true"),
+    "security.ssh-include-first": Row(edit("/etc/ssh/sshd_config", "Include", "#"),
+                                      ("security.ssh-interactive", "security.ssh-pam")),
+    "security.ssh-passwords-not-yes": sshd("PasswordAuthentication yes"),
+    "security.ssh-interactive": sshd("KbdInteractiveAuthentication yes"),
+    "security.ssh-hosts-based": sshd("HostbasedAuthentication yes"),
+    "security.ssh-rhosts": sshd("IgnoreRhosts no"),
+    "security.ssh-environment": sshd("PermitUserEnvironment yes"),
+    "security.ssh-strict-modes": sshd("StrictModes no"),
+    "security.ssh-pam": sshd("UsePAM no"),
+    "security.ssh-gateway": sshd("GatewayPorts yes"),
+    "security.ssh-keys-file": sshd("AuthorizedKeysFile /etc/ssh/keys/%u"),
+    "security.ssh-no-commands": sshd("AuthorizedKeysCommand /usr/bin/keys"),
+    "security.ssh-config-mode": touch(SSHD_FIRST, "X11Forwarding no\n", mode=0o644),
+    "security.ssh-folder-mode": put("/etc/ssh", Folder(0o700)),
+    "security.ssh-empty-passwords": sshd("PermitEmptyPasswords yes"),
+    "security.ssh-root": sshd("PermitRootLogin yes"),
+    "security.keys-anywhere": "/etc/ssh/keys.d/authorized_keys",
+    "security.system-shells": edit("/etc/passwd", "/bin:/sbin/nologin", "/bin:/bin/bash"),
+    "security.accounts-consistent": append("/etc/group", "other:x:1:"),
+    "security.accounts-known": edit("/etc/passwd", "bin:x:1:1:", "bin:x:9:1:"),
+    "security.root-shell": edit("/etc/passwd", ":/root:/bin/bash", ":/root:/bin/zsh"),
+    "security.shells-listed": put("/etc/shells", File("/bin/sh\n")),
+    "security.sudoers-valid": append("/etc/sudoers", "Defaults targetpw"),
+    "security.setuid-packaged": Row(stale("/usr/bin/su", mode=0o100755),
+                                    ("packages.files-intact",)),
+    "security.capabilities": Row(xattr("/usr/bin/bash", "security.capability",
+                                       bytes.fromhex("01000002" "80000000" + "00" * 12)),
+                                 ("packages.files-intact",)),
+    "security.group-writable": touch("/usr/bin/tool", mode=0o775),
+    "security.sticky": put("/srv/open", Folder(0o1777)),
+    "security.owners-known": Row(owner("/etc/hosts", 4242), ("packages.config-intact",)),
+    "security.crypto-policy": put("/etc/crypto-policies/config", File("LEGACY\n")),
+    "security.selinux-contexts": relabel("/etc/hosts", "user_home_t"),
+    "security.selinux-policy": put("/etc/selinux/targeted/policy/policy.33", File("x")),
+    "security.pam-profile": put("/etc/authselect/authselect.conf", File("custom/mine\n")),
+    "security.sysctl": touch("/etc/sysctl.d/99-x.conf", "kernel.randomize_va_space=0\n"),
+    "security.sysctl-network": touch("/etc/sysctl.d/99-x.conf", "net.ipv4.ip_forward = 1\n"),
+    "security.preload": "/etc/ld.so.preload",
+    "security.trusted-hosts": "/etc/hosts.equiv",
+    "security.rc-local": mode("/etc/rc.d/rc.local", 0o755),
+    "security.login-defs": edit("/etc/login.defs", "1000", "500"),
+    "security.cron-jobs": Row(touch("/etc/cron.d/x", loose=True), OWNED),
+    "security.autologin": touch("/etc/systemd/system/getty@tty1.service.d/a.conf",
+                                "ExecStart=/sbin/agetty --autologin root tty1\n"),
+    "security.repositories-checked": Row(
+        both(edit("/etc/yum.repos.d/centos.repo", "gpgcheck=1\n", ""),
+             edit("/etc/dnf/dnf.conf", "gpgcheck=1\n", "")), ("security.signatures-checked",)),
+    "security.audit": disable("auditd.service"),
+    "security.passwords": edit("/etc/shadow", "bin:!locked", "bin:"),
+    "security.accounts": Row(
+        both(append("/etc/passwd", "bob:x:1001:1:::/bin/bash"), append("/etc/shadow", "bob:!::"))),
+    "security.shadow-mode": mode("/etc/shadow", 0o640),
+    "security.account-files-mode": mode("/etc/passwd", 0o664),
+    "security.sudoers-mode": mode("/etc/sudoers", 0o644),
+    "security.selinux-enforcing": put("/etc/selinux/config", File("SELINUX=permissive\n")),
+    "security.selinux-labels": Row(relabel("/usr/bin/ping", "unlabeled_t"),
+                                   ("security.selinux-contexts",)),
+    "security.no-autorelabel": "/.autorelabel",
+    "security.world-writable": mode("/etc/hosts", 0o646),
+    "security.setuid": touch("/usr/bin/mine", mode=0o4755),
+    "security.signatures-checked": edit("/etc/dnf/dnf.conf", "gpgcheck=1\n", ""),
+    "security.repositories-signed": touch("/etc/yum.repos.d/off.repo",
+                                          "[off]\nenabled=0\ngpgcheck=0\n"),
+    "security.debug-shell": unit("debug-shell.service"),
+}
+SECURITY["security.account-files-mode"] = Row(
+    mode("/etc/passwd", 0o664), ("security.group-writable",))
+SECURITY["security.debug-shell"] = Row(unit("debug-shell.service"), ("services.enabled-within",))
