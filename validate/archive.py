@@ -8,26 +8,23 @@ members, and what is kept.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import lzma
 import posixpath
 import stat
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
-import zstandard
-
 from host.errors import InputError
-from validate.compare.unpacking import BROKEN, ModestInfo
+from validate import tars
+from validate.streams import Budget
 from validate.tree import Entry, Tree
 
-UNPACKED_BYTES_MAX = 64 << 30
-MEMBERS_MAX = 1_000_000
 KEPT_BYTES_MAX = 1 << 30
 """What may be kept of an archive in memory: texts, databases and programs."""
+_NAMES_BYTES_MAX = 256 << 20
+"""Of all names, folders that are only implied, and attributes; our largest tree has 6 MiB."""
+_FAULTS_MAX = 200
 _SMALL_BYTES = 1 << 20
 _DATABASE_BYTES_MAX = 256 << 20
 _DATABASES = ("/var/lib/rpm/", "/usr/lib/sysimage/rpm/", "/root/.rpmdb/", "/usr/share/rpm/")
@@ -41,26 +38,32 @@ _LABEL = "security.selinux"
 
 
 class Archive:
-    """The tree of one archive, or of several layers."""
+    """The tree of one archive, or of several layers.
 
-    def __init__(self) -> None:
+    budget: what they may unpack to, all together.
+    """
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self.entries: dict[str, Entry] = {}
         self.contents: dict[str, bytes] = {}
         self.digests: dict[str, str] = {}
         self.xattrs: dict[str, dict[str, bytes]] = {}
         self.faults: list[str] = []
-        self._kept_bytes = 0
+        self._kept_bytes = self._names_bytes = 0
+        self._below: dict[str, set[str]] = {}
 
     def tree(self) -> Tree:
         """All names; folders that are only implied are root's."""
         found = dict(self.entries)
-        found.setdefault("/", Entry("/", stat.S_IFDIR | 0o755))
-        for path in list(found):
-            above = posixpath.dirname(path)
-            while above not in found:
-                found[above] = Entry(above, stat.S_IFDIR | 0o755)
-                above = posixpath.dirname(above)
+        for path in ("/", *self._below):
+            found.setdefault(path, Entry(path, stat.S_IFDIR | 0o755))
         return Tree(found.values())
+
+    def fault(self, text: str) -> None:
+        """Note what is wrong; of the like, so many are enough."""
+        if len(self.faults) < _FAULTS_MAX:
+            self.faults.append(text)
 
     def read(self, path: str, count: int) -> bytes:
         """Return the first bytes of a file; raises InputError for one that was not kept."""
@@ -79,58 +82,82 @@ class Archive:
         Raises InputError for what is no archive, or is beyond bounds.
         """
         names: set[str] = set()
+        archive = tars.Archive(stream, self.budget)
         try:
-            with tarfile.open(fileobj=stream, mode="r|", errorlevel=1,
-                              tarinfo=ModestInfo) as archive:
-                for member in archive:
-                    if len(self.entries) > MEMBERS_MAX:
-                        raise InputError(f"holds more than {MEMBERS_MAX} files")
-                    self._member(archive, member, names, below)
-            while stream.read(_PART_BYTES):
-                pass  # what is cut off behind the last member is cut off all the same
-        except (*BROKEN, OSError) as error:
+            for member in archive:
+                self._member(archive, member, names, below)
+        except (*tars.BROKEN, OSError) as error:
             raise InputError("is no whole tar archive", why=str(error)[:200]) from error
+        for text in archive.faults:
+            self.fault(text)
 
     def _member(
-        self, archive: tarfile.TarFile, member: tarfile.TarInfo, names: set[str], below: str,
+        self, archive: tars.Archive, member: tarfile.TarInfo, names: set[str], below: str,
     ) -> None:
         path = self._path(member.name, below)
         if path is None:
             return
-        if path in names and not member.isdir():
-            self.faults.append(f"{member.name} is in it twice")
+        if path in names and not (member.isdir() and self._is_folder(path)):
+            self.fault(f"{member.name} is in it twice")
         names.add(path)
         name = posixpath.basename(path)
         if name.startswith(_WHITEOUT):
             folder = posixpath.dirname(path).rstrip("/")
             target = folder if name == _OPAQUE else f"{folder}/{name.removeprefix(_WHITEOUT)}"
-            self._drop(target, itself=name != _OPAQUE, spared=names)
+            self._drop(target or "/", itself=name != _OPAQUE, spared=names)
             return
+        if not (member.isdir() and (path not in self.entries or self._is_folder(path))):
+            self._drop(path, itself=True, spared=set())
+        self._placed(path, member.name)
         if member.islnk():
             self._hard_link(path, member, below)
             return
         entry = _entry(path, member)
-        if path in self.entries and not (entry.is_folder and self.entries[path].is_folder):
-            self._drop(path, itself=True, spared=set())
         self.entries[path] = entry
         attributes = {
             key.removeprefix(prefix): value.encode("utf-8", "surrogateescape")
             for key, value in member.pax_headers.items() for prefix in _XATTR
             if key.startswith(prefix) and not key.endswith(_LABEL)}
+        self._count(sum(len(key) + len(value) for key, value in attributes.items())
+                    + len(member.linkname) + len(entry.label))
         if attributes:
             self.xattrs[path] = attributes
-        if member.isreg():
-            content = archive.extractfile(member)
-            if content is not None:
-                self._content(path, member.size, content)
+        content = archive.content(member)
+        if content is not None:
+            self._content(path, member.size, content)
+
+    def _placed(self, path: str, name: str) -> None:
+        """Note that a path is below its folders; what unpacks it follows a link, and we don't."""
+        while path != "/":
+            above = posixpath.dirname(path)
+            known = self.entries.get(above)
+            if known is not None and not known.is_folder:
+                self.fault(f"{name} is below {above}, which is no folder")
+            beside = self._below.get(above)
+            if beside is None:
+                beside = self._below[above] = set()
+                self._count(len(above))
+            if path in beside:
+                return
+            beside.add(path)
+            self._count(len(path))
+            path = above
+
+    def _is_folder(self, path: str) -> bool:
+        return path in self.entries and self.entries[path].is_folder
+
+    def _count(self, count: int) -> None:
+        self._names_bytes += count
+        if self._names_bytes > _NAMES_BYTES_MAX:
+            raise InputError("holds more names and attributes than any tree would")
 
     def _path(self, name: str, below: str) -> str | None:
         """Return a member's path in the tree, None for what is not in it."""
         if name.startswith("/"):
-            self.faults.append(f"{name} is an absolute name")
+            self.fault(f"{name} is an absolute name")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if ".." in parts:
-            self.faults.append(f"{name} leads out of the tree")
+            self.fault(f"{name} leads out of the tree")
             return None
         path = "/" + "/".join(parts)
         if below:
@@ -142,7 +169,7 @@ class Archive:
     def _hard_link(self, path: str, member: tarfile.TarInfo, below: str) -> None:
         target = self._path(member.linkname, below)
         if target is None or target not in self.entries:
-            self.faults.append(f"{member.name} is a link to {member.linkname}, which is not in it")
+            self.fault(f"{member.name} is a link to {member.linkname}, which is not in it")
             return
         other = self.entries[target]
         self.entries[path] = Entry(path, other.mode, other.uid, other.gid, other.size_bytes,
@@ -156,13 +183,17 @@ class Archive:
 
     def _drop(self, path: str, *, itself: bool, spared: set[str]) -> None:
         """Take out what is below a path, and the path itself; not what this layer brought."""
-        start = path.rstrip("/") + "/"
-        for other in [one for one in self.entries
-                      if (one.startswith(start) or (itself and one == path))
-                      and one not in spared]:
-            del self.entries[other]
-            for table in (self.contents, self.digests, self.xattrs):
-                cast("dict[str, object]", table).pop(other, None)
+        found = [path] if itself else [*self._below.get(path, ())]
+        for one in found:  # it grows
+            found += self._below.get(one, ())
+        for one in reversed(found):
+            if one in spared:
+                continue
+            for table in (self.entries, self.contents, self.digests, self.xattrs):
+                cast("dict[str, object]", table).pop(one, None)
+            if not self._below.get(one):
+                self._below.pop(one, None)
+                self._below.get(posixpath.dirname(one), set()).discard(one)
 
     def _content(self, path: str, size_bytes: int, stream: IO[bytes]) -> None:
         digest = hashlib.sha256()
@@ -198,35 +229,3 @@ def _entry(path: str, member: tarfile.TarInfo) -> Entry:
     return Entry(path, kind | stat.S_IMODE(member.mode), member.uid, member.gid,
                  member.size if kind == stat.S_IFREG else 0, member.linkname, label,
                  int(member.mtime))
-
-
-class _Bounded:
-    """A stream that gives up behind a bound: a decompression bomb is none of a tree's."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._left = stream, UNPACKED_BYTES_MAX
-
-    def read(self, count: int = -1) -> bytes:
-        """Return the next bytes; raises InputError behind the bound."""
-        piece = self._stream.read(min(count, _PART_BYTES) if count >= 0 else _PART_BYTES)
-        self._left -= len(piece)
-        if self._left < 0:
-            raise InputError(f"unpacks to more than {UNPACKED_BYTES_MAX >> 30} GiB")
-        return piece
-
-
-@contextmanager
-def unpacked(stream: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield a stream's content: gzip, xz or Zstandard by its first bytes, else as it is."""
-    head = stream.read(6)
-    stream.seek(0)
-    if head[:2] == b"\x1f\x8b":
-        inner = cast("IO[bytes]", gzip.GzipFile(fileobj=stream, mode="rb"))
-    elif head == b"\xfd7zXZ\0":
-        inner = cast("IO[bytes]", lzma.LZMAFile(stream, "rb"))  # noqa: SIM115
-    elif head[:4] == b"(\xb5/\xfd":
-        inner = cast("IO[bytes]", zstandard.ZstdDecompressor(
-            max_window_size=256 << 20).stream_reader(stream, read_across_frames=True))
-    else:
-        inner = stream
-    yield cast("BinaryIO", _Bounded(inner))

@@ -10,21 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from host.errors import HostError, InputError, ProgramError, from_os_error
 from host.jail import bounded, need
 from host.run import run
 from host.scratch import scratch_folder
 from images.record import BuildRecord
-from validate.archive import unpacked
-from validate.compare.unpacking import BROKEN, ModestInfo
-from validate.trees import members_of
+from validate import tars
+from validate.layers import members_of
+from validate.streams import Budget, unpacked
 
 _PIECE_BYTES = 1 << 20
 _DATA_BYTES_MAX = 32 << 30
@@ -32,6 +31,7 @@ _DATA_BYTES_MAX = 32 << 30
 _CONVERT_S = 900
 _MEMORY_BYTES = 4 << 30
 _SECTOR_BYTES = 512
+_FAULTS_MAX = 200
 _BY_FORMAT = {
     "raw-xz": "stream", "raw-zst": "stream", "raw-gz": "stream", "gce": "gce", "vhd": "vpc",
     "vhd-dynamic": "vpc", "vhdx": "vhdx", "vdi": "vdi", "vmdk": "vmdk", "vmdk-sparse": "vmdk",
@@ -71,7 +71,7 @@ def as_raw(path: Path, kind: str) -> Iterator[Unpacked]:
             with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC),
                            "rb") as stream:
                 faults = _READERS[kind](path, stream, raw)
-        except BROKEN as error:
+        except tars.BROKEN as error:
             raise InputError("is cut off or broken", where=str(path), why=str(error)[:200]) \
                 from error
         except OSError as error:
@@ -99,30 +99,30 @@ def _written(stream: BinaryIO, raw: Path) -> int:
 
 
 def _stream(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
-    with unpacked(stream) as content:
-        size = _written(content, raw)
+    size = _written(unpacked(stream), raw)
     return [] if size and size % _SECTOR_BYTES == 0 else [f"unpacks to {size} bytes"]
 
 
 def _gce(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
     """Compute Engine's importer: gzip, old GNU format, one member disk.raw."""
-    faults, found = [], False
+    faults: list[str] = []
+    found = in_pax = False
     if stream.read(2) != b"\x1f\x8b":
         faults.append("is not packed by gzip")
     stream.seek(0)
-    with unpacked(stream) as content, tarfile.open(
-            fileobj=content, mode="r|", tarinfo=ModestInfo) as archive:
-        for member in archive:
-            inside = archive.extractfile(member) if member.isreg() else None
-            if member.name == "disk.raw" and inside is not None and not found:
-                found = True
-                _written(inside, raw)  # type: ignore[arg-type]
-            else:
-                faults.append(f"has a member {member.name}")
-            if member.pax_headers:
-                faults.append("is in pax format, not in GNU's")
-        while content.read(_PIECE_BYTES):
-            pass
+    budget = Budget()
+    archive = tars.Archive(unpacked(stream, budget), budget)
+    for member in archive:
+        inside = archive.content(member)
+        if member.name == "disk.raw" and inside is not None and not found:
+            found = True
+            _written(cast("BinaryIO", inside), raw)
+        elif len(faults) < _FAULTS_MAX:
+            faults.append(f"has a member {member.name}")
+        if member.pax_headers and not in_pax:
+            in_pax = True
+            faults.append("is in pax format, not in GNU's")
+    faults += archive.faults
     if not found:
         raise InputError("has no disk.raw")
     return faults
@@ -144,10 +144,15 @@ def _convert(path: Path, driver: str, raw: Path) -> None:
             "file": {"driver": "file", "filename": str(path.absolute()), "read-only": True,
                      "locking": "off"},
             **({"backing": None} if driver == "vmdk" else {})}
+    image = "json:" + json.dumps(node)
+    limits = ["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img"]
     try:
-        run(bounded(["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img",
-                     "convert", "-O", "raw", "-S", "64k", "json:" + json.dumps(node), str(raw)],
-                    1 << 16), timeout_s=_CONVERT_S, log_stdout=False)
+        told = run(bounded([*limits, "measure", "--output=json", "-O", "qcow2", image], 1 << 16),
+                   timeout_s=_CONVERT_S, log_stdout=False).stdout
+        if int(json.loads(told)["required"]) > _DATA_BYTES_MAX:  # all may be one and the same block
+            raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
+        run(bounded([*limits, "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
+            timeout_s=_CONVERT_S, log_stdout=False)
     except ProgramError as error:
         raise InputError(f"is no {driver} image that QEMU reads", why=str(error)[-300:]) from error
     except HostError as error:
@@ -187,12 +192,16 @@ def _vhd_faults(stream: BinaryIO) -> list[str]:
 
 def _ova(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
     """DSP0243: the descriptor first, then the manifest, then the disks that it references."""
-    members = members_of(stream)
+    faults: list[str] = []
+    members = members_of(stream, faults)
     names = list(members)
     disks = [name for name in names if name.endswith(".vmdk")]
     if not names or not disks:
         raise InputError("holds no VMDK")
-    faults = [] if names[0].endswith(".ovf") else ["the first member is no descriptor"]
+    if not names[0].endswith(".ovf"):
+        faults.append("the first member is no descriptor")
+    if len(disks) > 1:
+        faults.append(f"has {len(disks)} disks, and the first alone was looked at")
     faults += [f"{name} is a name with folders" for name in names if "/" in name]
     manifest = next((name for name in names if name.endswith(".mf")), None)
     if manifest is None:
@@ -210,7 +219,7 @@ def _ova(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
                 faults.append(f"the manifest has another digest of {name}")
     disk = raw.with_name("disk.vmdk")
     members[disks[0]].seek(0)
-    _written(members[disks[0]], disk)  # type: ignore[arg-type]
+    _written(cast("BinaryIO", members[disks[0]]), disk)
     with disk.open("rb") as inner:
         _need_one_file(inner)
     _convert(disk, "vmdk", raw)

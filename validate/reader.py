@@ -25,6 +25,7 @@ from host.appliance import (
     shell,
 )
 from host.errors import InputError
+from host.patterns import pattern
 from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate.artefact import ArtefactFacts
@@ -46,6 +47,7 @@ _CALL_BYTES = 3 << 20
 """libguestfs carries at most 4 MiB in one answer (GUESTFS_MESSAGE_MAX)."""
 _NO_FAULTS = r"getfilecon failed\|File system loop detected"
 _DATABASE_FILES_MAX = 64
+_DATABASE_NAME = r"[A-Za-z0-9._-]{1,100}"
 _CONTROL_S = 180
 _BOOT_AREA_BYTES = 4096
 _MEMORY_MIB_FOR_KEYS = 2048
@@ -246,7 +248,10 @@ def packages(tree: Tree, folder: str, read: ReadFile) -> list[Installed]:
         copy = scratch / "db"
         copy.mkdir(mode=0o700)
         for one in files:
-            (copy / posixpath.basename(_named(one.path))).write_bytes(
+            name = posixpath.basename(one.path)
+            if pattern(_DATABASE_NAME).fullmatch(name) is None:
+                raise InputError("the image's rpm database has a file of an odd name", why=name)
+            (copy / name).write_bytes(
                 read(one.path, one.size_bytes))
         return query(copy)
 

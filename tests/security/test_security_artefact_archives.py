@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from host.errors import InputError
-from validate.compare import members, unpacking
+from validate import streams, tars
 from validate.compare.members import compare_archives
 
 PACK = {"tar": bytes, "gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress,
@@ -86,12 +86,12 @@ def test_a_header_of_gigabytes_is_not_read_into_memory(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "UNPACKED_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(streams, "UNPACKED_BYTES_MAX", 1 << 20)
     with pytest.raises(InputError, match="unpacks to more"):
         compared(tmp_path, gzip.compress(tar_of(a=bytes(4 << 20))))
 
 
 def test_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "MEMBERS_MAX", 2)
-    with pytest.raises(InputError, match="more than 2 members"):
+    monkeypatch.setattr(tars, "MEMBERS_MAX", 2)
+    with pytest.raises(InputError, match="more than 2 files"):
         compared(tmp_path, tar_of(a=b"", b=b"", c=b""))

@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import IO
 
 from host.errors import InputError
+from validate import tars
 from validate.compare.entries import Entry, differences
-from validate.compare.unpacking import (
-    BROKEN,
-    HEAD_BYTES,
-    MEMBERS_MAX,
-    ModestInfo,
-    archive_kind,
-    opened,
-)
+from validate.compare.unpacking import HEAD_BYTES, archive_kind, opened
+from validate.streams import Budget
 
 _DEPTH_MAX = 3
 _PIECE_BYTES = 1 << 20
@@ -86,32 +81,27 @@ def _paired(
 def _members(path: Path, scratch: Path, depth: int) -> dict[str, Member] | None:
     """Return the members of a tar archive by name, in their order; None: it is none."""
     found: dict[str, Member] = {}
+    times: dict[str, int] = {}  # tar allows one name several times
     try:
         with opened(path) as stream:
             if stream is None:
                 return None
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=ModestInfo) as archive:
-                for position, info in enumerate(archive):
-                    if position >= MEMBERS_MAX:
-                        raise InputError(f"has more than {MEMBERS_MAX} members", where=str(path))
-                    stored = archive.extractfile(info) if info.isreg() else None
-                    copy = scratch / str(position)
-                    digest = _digest(stored, copy, depth) if stored else ""
-                    found[_free(info.name, found)] = Member(
-                        _entry(info, digest), position, copy if copy.exists() else None)
-    except BROKEN as error:
+            archive = tars.Archive(stream, Budget())
+            for position, info in enumerate(archive):
+                stored = archive.content(info)
+                copy = scratch / str(position)
+                digest = _digest(stored, copy, depth) if stored else ""
+                number = times[info.name] = times.get(info.name, 0) + 1
+                found[info.name if number == 1 else f"{info.name} ({number})"] = Member(
+                    _entry(info, digest), position, copy if copy.exists() else None)
+    except InputError as error:
+        error.where = error.where or str(path)
+        raise
+    except tars.BROKEN as error:
         if not found and not isinstance(error, tarfile.HeaderError):
             return None  # something compressed that is no archive
         raise InputError("the archive can't be read", where=str(path), why=str(error)) from error
     return found
-
-
-def _free(name: str, taken: Mapping[str, Member]) -> str:
-    """Return a name that is not there yet: tar allows one name several times."""
-    number, fresh = 2, name
-    while fresh in taken:
-        fresh, number = f"{name} ({number})", number + 1
-    return fresh
 
 
 def _digest(stream: IO[bytes], copy: Path, depth: int) -> str:
