@@ -150,3 +150,16 @@ def test_what_is_broken_or_names_other_files_is_not_opened(
     assert kind is not None
     with pytest.raises(InputError), as_raw(path, kind):
         pass
+
+
+def test_a_disk_whose_blocks_are_all_the_same_one_fills_no_disk_of_ours(tmp_path: Path) -> None:
+    """A file of 1.4 MiB that would be 100 GiB of data (VDI's block map, QEMU's block/vdi.c)."""
+    path = tmp_path / "x.vdi"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "vdi", path, "100G"], check=True)
+    content = bytearray(path.read_bytes())
+    map_at, data_at = (int.from_bytes(content[at:at + 4], "little") for at in (0x154, 0x158))
+    content[0x184:0x188] = (1).to_bytes(4, "little")
+    content[map_at:data_at] = bytes(data_at - map_at)
+    path.write_bytes(content[:data_at].ljust(data_at, b"\0") + b"x" * (1 << 20))
+    with pytest.raises(InputError, match="more than 32 GiB of data"), as_raw(path, "vdi"):
+        pass
