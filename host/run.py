@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -61,7 +61,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def run(
     argv: Sequence[str | Path],
     *,
-    stdin: str | bytes | None = None,
+    stdin: str | bytes | Iterable[str] | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
@@ -75,7 +75,9 @@ def run(
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    stdin: what it reads; None means nothing. env: added to environment().
+    stdin: what it reads; None means nothing. Each of several pieces is made while the program has
+    those before it; what making one raises ends the program, and is raised.
+    env: added to environment().
     timeout_s: after so many seconds it is killed, with its children.
     on_line: called with each line of standard output or error, as it comes.
     check: raise when the exit status is not 0. pass_fds: descriptors that it inherits.
@@ -178,9 +180,11 @@ def missing(program: str) -> HostError:
     )
 
 
-def _feed(pipe: IO[bytes], text: str | bytes) -> None:
+def _feed(pipe: IO[bytes], text: str | bytes | Iterable[str]) -> None:
     try:
-        pipe.write(text.encode() if isinstance(text, str) else text)
+        for piece in (text,) if isinstance(text, str | bytes) else text:
+            pipe.write(piece.encode() if isinstance(piece, str) else piece)
+            pipe.flush()
         pipe.close()
     except BrokenPipeError:
         log.debug("  the program closed its input early")

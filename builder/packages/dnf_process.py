@@ -7,12 +7,13 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from builder.packages.errors import error_of
+from builder.packages.go import GO
 from builder.packages.near import CACHE, bring_metadata, forget_metadata, near_folder
 from builder.packages.repositories import Snapshot
 from builder.packages.selection import Selection
@@ -34,6 +35,7 @@ def ask_dnf(
     mode: str, selection: Selection, store: Store, *, progress: Progress | None = None,
     root: Path | None = None, epoch: int = 0, expected: Sequence[dict[str, Any]] = (),
     bounds: Bounds | None = None, counted: Sequence[Path] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Run dnf's process in a sandbox where only the cache, or the root, can be written.
 
@@ -42,6 +44,8 @@ def ask_dnf(
     mode: what builder.packages.dnf_worker is to do; the answer is its result. expected: the rows
     that it must come to. bounds: what the transaction with its scriptlets may use. counted: where
     what it writes lands; the root itself unless that is a view.
+    check: is called while dnf starts; a transaction begins when it has returned, and never when it
+    raises.
     Raises what builder.packages.errors makes of its complaints, and InputError or HostError
     for a bound that was broken.
     """
@@ -75,7 +79,7 @@ def ask_dnf(
     use = Use(
         "the package transaction" if root else "dnf", kind="packages", bounds=own,
         counted=(*counted,) or ((root,) if root else ()), time_s=2 * own.time_s,
-        stdin=json.dumps(question), on_line=on_line)
+        stdin=_pieces(question, check), on_line=on_line)
     with _rpm_macros(selection) as macros, enclosure(None, root) as made:
         made.kernel_folders("/")
         made.new_folder("/tmp")  # noqa: S108 – librepo writes there whatever TMPDIR says
@@ -95,6 +99,13 @@ def ask_dnf(
             forget_metadata(selection, store)
         raise error_of(events[-1], selection)
     return events[-1]
+
+
+def _pieces(question: dict[str, Any], check: Callable[[], None]) -> Iterator[str]:
+    """Yield the question, then, when all is checked, the word that a transaction waits for."""
+    yield json.dumps(question) + "\n"
+    check()
+    yield GO
 
 
 def _as_asked(snapshot: Snapshot, store: Store) -> dict[str, Any]:

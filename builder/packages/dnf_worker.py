@@ -1,9 +1,9 @@
 """The process that speaks dnf: resolves or installs, as a request on standard input says.
 
 It runs as a process of its own (`python -m builder.packages.dnf_worker`) inside a sandbox, because
-dnf and rpm keep global state, chroot, and run the packages' scriptlets. One JSON object comes in;
-JSON lines go out: {"event": "progress"|"note"|"result"|"error", …}. builder.packages.install is the
-only caller.
+dnf and rpm keep global state, chroot, and run the packages' scriptlets. One line with a JSON object
+comes in, and GO when the packages are checked: no transaction begins without it. JSON lines go out:
+{"event": "progress"|"note"|"result"|"error", …}. builder.packages.dnf_process is the only caller.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import dnf.subject
 import rpm
 
 from builder.packages.dnf_lock import use_kernel_locks
+from builder.packages.go import GO
 from host.beneath.root import Root
 from host.beneath.walk import look
 
@@ -41,7 +42,7 @@ _STATE = ("/usr/lib/sysimage", "/var/lib")
 
 def main() -> None:
     """Do what the request on standard input asks for and print one result or error."""
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
     use_kernel_locks()
     request["metadata"] = _own_view(request["metadata"])
     try:
@@ -138,7 +139,12 @@ def _exactly(row: dict[str, Any]) -> str:
 
 
 def _carry_out(base: dnf.Base, root: str) -> dict[str, Any]:
-    """Install what was chosen, whose files are all there, and leave whole databases."""
+    """Install what was chosen, whose files are all there, and leave whole databases.
+
+    Only when the packages are known to be good: they are checked meanwhile.
+    """
+    if sys.stdin.readline() != GO:
+        raise dnf.exceptions.Error("nobody said that the packages are good")
     display = _Transaction()
     base.do_transaction(display=display)
     base.close()

@@ -27,16 +27,17 @@ def install(
 ) -> list[str]:
     """Install the chosen packages into an empty root and return what scriptlets complained of.
 
-    Every RPM's digest and signature is checked with its repository's key before anything runs.
+    Every RPM's digest and signature is checked with its repository's key, while dnf starts, before
+    anything is installed.
     bounds: what the transaction with its scriptlets may use.
     """
     files = rpm_files(selection, choices, store, progress)
-    verify_packages(selection, choices, files)
     for folder, mode in (("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755)):
         Root(root).make_folder(folder, mode)
     answer = ask_dnf(
         "install", selection, store, progress=progress, root=root, epoch=epoch,
         expected=[choice.as_dnf_says() for choice in choices], bounds=bounds,
+        check=lambda: verify_packages(selection, choices, files),
     )
     check_kernel_folders(root, "%packages")
     _write_beside(selection, Tree(root, Sandbox(root, epoch)))

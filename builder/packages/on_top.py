@@ -42,14 +42,15 @@ def install_on_top(
 
     selection, extra: of selection_on_top() and builder.choosing.resolve_on_top(). root: a view that
     can be written. bounds, counted: of ask_dnf().
-    Digest and signature of each RPM are checked first, with its repository's key.
+    Digest and signature of each RPM are checked first, with its repository's key, while dnf starts.
     Raises RemoteError for a bad one; InputError, before anything is changed, when the tree has
     no longer what the plan relies on, because a script removed a package that these need.
     """
-    verify_packages(selection, extra, rpm_files(selection, extra, store, progress))
+    files = rpm_files(selection, extra, store, progress)
     answer = ask_dnf(
         "add", selection, store, progress=progress, root=root, epoch=epoch,
         expected=[choice.as_dnf_says() for choice in extra], bounds=bounds, counted=counted,
+        check=lambda: verify_packages(selection, extra, files),
     )
     check_kernel_folders(root, "the targets' packages")
     return [str(problem) for problem in answer["problems"]]

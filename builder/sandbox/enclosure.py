@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -52,7 +52,7 @@ class Use:
     counted: Sequence[Path] = ()
     time_s: float | None = None
     largest_file_bytes: int | None = None
-    stdin: str | None = None
+    stdin: str | Iterable[str] | None = None
     on_line: Callable[[str], None] | None = None
     check: bool = True
 

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from host.errors import HostError, ProgramError
+from host.errors import HostError, InputError, ProgramError
 from host.run import run
 
 
@@ -30,6 +31,28 @@ def test_output_and_lines_as_they_come() -> None:
 def test_input_is_given_and_environment_added() -> None:
     done = run(["sh", "-c", "cat; echo $X"], stdin="text\n", env={"X": "y"})
     assert done.stdout == "text\ny\n"
+
+
+def test_pieces_of_input_are_made_while_the_program_runs(tmp_path: Path) -> None:
+    def pieces() -> Iterator[str]:
+        yield "first\n"
+        while not (tmp_path / "seen").exists():
+            time.sleep(0.01)
+        yield "second\n"
+
+    done = run(["sh", "-c", f"read x; touch {tmp_path}/seen; echo $x; cat"], stdin=pieces())
+    assert done.stdout == "first\nsecond\n"
+
+
+def test_what_making_a_piece_raises_ends_the_program(tmp_path: Path) -> None:
+    def pieces() -> Iterator[str]:
+        yield "first\n"
+        raise InputError("the second is bad")
+
+    with pytest.raises(InputError, match="the second is bad"):
+        run(["sh", "-c", f"read x; read y && touch {tmp_path}/went-on; sleep 3600.25"],
+            stdin=pieces())
+    assert not (tmp_path / "went-on").exists() and not alive("3600.25")
 
 
 def test_a_failure_carries_command_status_and_last_words() -> None:

@@ -120,7 +120,7 @@ def test_a_package_of_another_key_is_refused_with_the_line_and_the_way_out(
     assert caught.value.where == f"{tmp_path}/test.ks:1"
     assert "sig-tool-1.0-1.noarch.rpm: is signed by another key" in str(caught.value.why)
     assert "the key in the repository's definition" in str(caught.value.remedy)
-    assert not list((tmp_path / "root").iterdir())
+    assert not [path for path in (tmp_path / "root").rglob("*") if not path.is_dir()]
 
 
 def test_a_line_with_a_url_alone_is_checked_with_the_release_s_key_and_says_what_would_help(

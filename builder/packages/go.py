@@ -1,0 +1,3 @@
+"""The word that dnf's process waits for before it changes anything."""
+
+GO = "go\n"
