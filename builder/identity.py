@@ -31,8 +31,8 @@ ROOMS = ("host", "specs", "images", "builder")
 """What a step may be made of: the floors from the builder down (docs/architecture.md)."""
 
 SILENT = frozenset({
-    "host.cost", "host.errors", "host.locks", "host.progress", "builder.store.store",
-    "builder.identity",
+    "host.cost", "host.errors", "host.locks", "host.niceness", "host.progress",
+    "builder.store.store", "builder.identity",
 })
 """Modules that change no byte: they show, count, lock, keep, or say what went wrong."""
 

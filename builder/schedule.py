@@ -8,10 +8,8 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from host.niceness import CONVERSION, give_way
 from host.run import kill_all
-
-CONVERSION_NICENESS = 10
-"""Conversions use all processors that are left; what they wait for comes first (nice(1))."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ def execute(tasks: Iterable[Task], stopping: threading.Event | None = None) -> N
     done: set[Hashable] = set()
     with (
         ThreadPoolExecutor(max_workers=limits[False]) as makers,
-        ThreadPoolExecutor(max_workers=limits[True], initializer=_be_nice) as converters,
+        ThreadPoolExecutor(max_workers=limits[True], initializer=give_way,
+                           initargs=(CONVERSION,)) as converters,
     ):
         pools = {False: makers, True: converters}
         try:
@@ -88,10 +87,3 @@ def _stop(running: Iterable[Future[None]]) -> None:
     while left:
         kill_all()
         _, left = wait(left, timeout=0.2)
-
-
-def _be_nice() -> None:
-    """Give way to what makes trees and disks; programs inherit it from their thread."""
-    thread = threading.get_native_id()
-    own = os.getpriority(os.PRIO_PROCESS, thread)
-    os.setpriority(os.PRIO_PROCESS, thread, max(own, CONVERSION_NICENESS))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from host.errors import CcisError
+from host.niceness import BEHIND, give_way
 
 log = logging.getLogger("ccis.store")
-
-_NICENESS = 19
 
 
 class Behind:
@@ -25,7 +22,7 @@ class Behind:
     def do(self, work: Callable[[], None], then: Callable[[], None] = lambda: None) -> None:
         """Have work done some time; `then` is called after it, whatever came of it."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, initializer=_be_nice)
+            self._pool = ThreadPoolExecutor(1, initializer=give_way, initargs=(BEHIND,))
         future = self._pool.submit(_guarded, work, then)
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
@@ -42,10 +39,3 @@ def _guarded(work: Callable[[], None], then: Callable[[], None]) -> None:
         log.warning("a result can't be kept: %s", error)
     finally:
         then()
-
-
-def _be_nice() -> None:
-    """Give way to what makes results."""
-    thread = threading.get_native_id()
-    own = os.getpriority(os.PRIO_PROCESS, thread)
-    os.setpriority(os.PRIO_PROCESS, thread, max(own, _NICENESS))

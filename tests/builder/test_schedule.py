@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.schedule import CONVERSION_NICENESS, Task, execute
+from builder.schedule import Task, execute
+from host import niceness
 from host.errors import InputError, ProgramError
 from host.run import run
 
@@ -38,7 +39,21 @@ def test_programs_of_conversions_give_way() -> None:
     ])
     own = os.nice(0)
     assert int(seen["tree"]) == own
-    assert int(seen["qcow2"]) == max(own, CONVERSION_NICENESS)
+    assert int(seen["qcow2"]) == max(own, niceness.CONVERSION)
+
+
+def test_a_checksum_goes_before_compressors_and_behind_what_makes_trees() -> None:
+    seen: list[int] = []
+
+    def work() -> None:
+        with niceness.giving_way_less(niceness.CHECKSUM):
+            seen.append(int(run(["nice"]).stdout))
+        seen.append(int(run(["nice"]).stdout))
+
+    execute([Task("raw", [], work, conversion=True), Task("tree", [], work)])
+    own = os.nice(0)
+    assert sorted(seen) == sorted([
+        own, own, max(own, niceness.CHECKSUM), max(own, niceness.CONVERSION)])
 
 
 def test_a_failure_stops_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
