@@ -80,12 +80,19 @@ def environment(
                 programs[f"{folder}/{name}"] = text
     mounts = dict.fromkeys(SYSIMAGE, tree) if tree else {}
     return Sandbox(
-        root, 1, binds={"/usr": Path("/usr")}, programs=programs, writable=mounts, path=_SHIMS,
-        kept_run=True,
+        root, 1, binds={"/usr": Path("/usr"), **_shell()}, programs=programs, writable=mounts,
+        path=_SHIMS, kept_run=True,
         devices=dict.fromkeys(DISK_NAMES, device), guests=tuple(mounts),
         files=kernel_files(size_bytes, arguments), largest_file_bytes=size_bytes,
         bounds=bounds, counted=(root, *counted),
     )
+
+
+def _shell() -> dict[str, Path]:
+    """Return what takes the place of the host's /bin/sh: in an installer it is bash, and scripts
+    say `function` and `[[` to it, which Debian's dash does not know."""
+    shell, bash = Path("/usr/bin/sh"), Path("/usr/bin/bash")
+    return {str(shell): bash} if bash.exists() and not shell.samefile(bash) else {}
 
 
 def kernel_files(size_bytes: int, arguments: str) -> dict[str, str]:

@@ -57,6 +57,16 @@ def loop_partitions() -> list[str]:
     return sorted(path.name for path in Path("/dev").glob("loop*p*"))
 
 
+def test_the_shell_is_bash_as_in_an_installer(store: Store) -> None:
+    result = run(store, """\
+function word { local all=$1; echo "${all:0:6}"; }
+if [[ $(word fedora-41) == fedora ]]; then echo yes > /tmp/said; fi
+printf '#!/bin/sh\n[[ a == a ]] && echo inner >> /tmp/said\n' > /tmp/inner
+chmod +x /tmp/inner && /tmp/inner
+""")
+    assert (result.root / "tmp/said").read_text() == "yes\ninner\n"
+
+
 def test_parted_makes_the_table_that_onpart_refers_to(store: Store) -> None:
     before = loop_partitions()
     result = run(store, (
