@@ -17,8 +17,8 @@ from typing import IO, BinaryIO, cast
 
 from host.errors import InputError
 from validate import tars
+from validate.listing import Listing, Node
 from validate.streams import Budget
-from validate.tree import Entry, Tree
 
 KEPT_BYTES_MAX = 1 << 30
 """What may be kept of an archive in memory: texts, databases and programs."""
@@ -45,7 +45,7 @@ class Archive:
 
     def __init__(self, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, Node] = {}
         self.contents: dict[str, bytes] = {}
         self.digests: dict[str, str] = {}
         self.xattrs: dict[str, dict[str, bytes]] = {}
@@ -53,12 +53,12 @@ class Archive:
         self._kept_bytes = self._names_bytes = 0
         self._below: dict[str, set[str]] = {}
 
-    def tree(self) -> Tree:
+    def tree(self) -> Listing:
         """All names; folders that are only implied are root's."""
         found = dict(self.entries)
         for path in ("/", *self._below):
-            found.setdefault(path, Entry(path, stat.S_IFDIR | 0o755))
-        return Tree(found.values())
+            found.setdefault(path, Node(path, stat.S_IFDIR | 0o755))
+        return Listing(found.values())
 
     def fault(self, text: str) -> None:
         """Note what is wrong; of the like, so many are enough."""
@@ -172,7 +172,7 @@ class Archive:
             self.fault(f"{member.name} is a link to {member.linkname}, which is not in it")
             return
         other = self.entries[target]
-        self.entries[path] = Entry(path, other.mode, other.uid, other.gid, other.size_bytes,
+        self.entries[path] = Node(path, other.mode, other.uid, other.gid, other.size_bytes,
                                    other.target, other.label, other.mtime_s)
         if target in self.contents:
             self.contents[path] = self.contents[target]
@@ -219,13 +219,13 @@ def _is_kept(path: str, size_bytes: int) -> bool:
     return size_bytes <= _SMALL_BYTES
 
 
-def _entry(path: str, member: tarfile.TarInfo) -> Entry:
+def _entry(path: str, member: tarfile.TarInfo) -> Node:
     kinds = {tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK,
              tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK,
              tarfile.FIFOTYPE: stat.S_IFIFO}
     kind = kinds.get(member.type, stat.S_IFREG)
     label = next((member.pax_headers[prefix + _LABEL].rstrip("\0") for prefix in _XATTR
                   if prefix + _LABEL in member.pax_headers), "")
-    return Entry(path, kind | stat.S_IMODE(member.mode), member.uid, member.gid,
+    return Node(path, kind | stat.S_IMODE(member.mode), member.uid, member.gid,
                  member.size if kind == stat.S_IFREG else 0, member.linkname, label,
                  int(member.mtime))

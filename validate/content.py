@@ -12,7 +12,7 @@ from validate import extents, xattrs
 from validate.blocks import ReadAt
 from validate.disk import DiskFacts
 from validate.extents import Lying
-from validate.tree import Tree
+from validate.listing import Listing
 
 List = Callable[[GuestFS, str], bytes]
 ReadFile = Callable[[str, int], bytes]
@@ -26,7 +26,7 @@ class Content:
     """
 
     def __init__(
-        self, g: GuestFS, disk: DiskFacts, tree: Tree, read: ReadAt, listing: List,
+        self, g: GuestFS, disk: DiskFacts, tree: Listing, read: ReadAt, listing: List,
         slowly: ReadFile,
     ) -> None:
         self._g, self._disk, self._tree = g, disk, tree

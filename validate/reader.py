@@ -33,10 +33,10 @@ from validate.blocks import opened
 from validate.content import Content, ReadFile
 from validate.disk import BIOS_BOOT, DiskFacts, parse_table
 from validate.key import Key
+from validate.listing import FIND_FORMAT, Listing, parse
 from validate.mounts import mount
 from validate.rpmdb import Installed, query
 from validate.stack import filesystems
-from validate.tree import FIND_FORMAT, Tree, parse
 from validate.view import View
 
 TIMEOUT_S = 600
@@ -178,7 +178,7 @@ def _at(g: GuestFS, count_bytes: int, offset_bytes: int) -> bytes:
         return b""
 
 
-def _tree(g: GuestFS) -> Tree:
+def _tree(g: GuestFS) -> Listing:
     """List every file with one find(1) in the appliance: thousands of calls would take minutes."""
     return parse(listing(g, rf"find . -printf '{FIND_FORMAT}'"))
 
@@ -235,7 +235,7 @@ def _named(path: str) -> str:
     return path
 
 
-def packages(tree: Tree, folder: str, read: ReadFile) -> list[Installed]:
+def packages(tree: Listing, folder: str, read: ReadFile) -> list[Installed]:
     """Return the packages of the rpm database in a folder of an image.
 
     read: gives the first bytes of a file. Raises InputError for a database that can't be read.
@@ -256,7 +256,7 @@ def packages(tree: Tree, folder: str, read: ReadFile) -> list[Installed]:
         return query(copy)
 
 
-def arch_of(tree: Tree, read: ReadFile) -> str:
+def arch_of(tree: Listing, read: ReadFile) -> str:
     """Return what the image's shell was compiled for, from its ELF header (elf(5))."""
     for path in ("/usr/bin/bash", "/bin/bash", "/usr/bin/sh", "/usr/lib/systemd/systemd"):
         entry = tree.resolve(path)

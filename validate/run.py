@@ -14,10 +14,10 @@ from specs.model import Spec
 from validate.artefact import ArtefactFacts, inspected, made_as, unreadable
 from validate.judge import applies, judge
 from validate.key import Key
+from validate.listing import Listing
 from validate.packed import as_raw, kind_of
 from validate.registry import Finding
 from validate.report import Report, Result, result, waived
-from validate.tree import Tree
 from validate.trees import facts_of, is_tree
 from validate.view import View
 from validate.worker import examined
@@ -91,7 +91,7 @@ def _outside(
 ) -> View:
     """Return the view of an artefact whose inside has not been opened."""
     return View(
-        tree=Tree([]), read=lambda _path, _count: b"", list_packages=lambda _folder: [],
+        tree=Listing([]), read=lambda _path, _count: b"", list_packages=lambda _folder: [],
         arch=record.arch if record else "unknown", shape="disk", artefact=facts, record=record,
         container_faults=faults,
     )

@@ -15,8 +15,8 @@ from validate.artefact import ArtefactFacts
 from validate.disk import DiskFacts
 from validate.fstab import Line
 from validate.fstab import parse as parse_fstab
+from validate.listing import Listing, Node
 from validate.rpmdb import DATABASE_NAMES, Installed
-from validate.tree import Entry, Tree
 
 TEXT_BYTES_MAX = 1 << 20
 TEXT_LINES_MAX = 50_000
@@ -39,7 +39,7 @@ class View:
     the container that the tree or disk came in; None: there is none.
     """
 
-    tree: Tree
+    tree: Listing
     read: Callable[[str, int], bytes]
     list_packages: Callable[[str], list[Installed]]
     arch: str
@@ -72,7 +72,7 @@ class View:
             self._texts[entry.path] = text
         return self._texts[entry.path]
 
-    def follow(self, entry: Entry) -> Entry | None:
+    def follow(self, entry: Node) -> Node | None:
         """Return the end of a link, or the entry itself; None for a link to nothing."""
         return self.tree.resolve(entry.path) if entry.is_link else entry
 

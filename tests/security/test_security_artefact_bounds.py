@@ -31,9 +31,9 @@ from validate import fstab, registry
 from validate.boot.ssh import _answers
 from validate.documents import parse_json, parse_yaml
 from validate.judge import judge
+from validate.listing import parse as parse_tree
 from validate.registry import checker, questions
 from validate.stack import parse_standing
-from validate.tree import parse as parse_tree
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20

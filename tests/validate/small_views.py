@@ -12,9 +12,9 @@ from specs.kind import Check
 from validate.artefact import ArtefactFacts
 from validate.boot.guest import Answer, Guest
 from validate.disk import BIOS_BOOT, EFI_SYSTEM, PREP_BOOT, DiskFacts, FileSystem, Partition
+from validate.listing import Listing, Node
 from validate.registry import questions
 from validate.rpmdb import Installed
-from validate.tree import Entry, Tree
 from validate.view import View
 
 LABEL = "system_u:object_r:etc_t:s0"
@@ -44,35 +44,35 @@ class Link:
     target: str
 
 
-Files = Mapping[str, "str | File | Folder | Link | Entry"]
+Files = Mapping[str, "str | File | Folder | Link | Node"]
 
 
-def tree_of(files: Files) -> tuple[Tree, dict[str, bytes]]:
-    entries: dict[str, Entry] = {"/": Entry("/", stat.S_IFDIR | 0o755, label=LABEL)}
+def tree_of(files: Files) -> tuple[Listing, dict[str, bytes]]:
+    entries: dict[str, Node] = {"/": Node("/", stat.S_IFDIR | 0o755, label=LABEL)}
     if isinstance(root := files.get("/"), Folder):
-        entries["/"] = Entry("/", stat.S_IFDIR | root.mode, label=root.label)
+        entries["/"] = Node("/", stat.S_IFDIR | root.mode, label=root.label)
     contents: dict[str, bytes] = {}
     for path, given in files.items():
         if path == "/":
             continue
         parent = posixpath.dirname(path)
         while parent not in entries:
-            entries[parent] = Entry(parent, stat.S_IFDIR | 0o755, label=LABEL)
+            entries[parent] = Node(parent, stat.S_IFDIR | 0o755, label=LABEL)
             parent = posixpath.dirname(parent)
         if isinstance(given, Link):
-            entries[path] = Entry(path, stat.S_IFLNK | 0o777, target=given.target, label=LABEL)
-        elif isinstance(given, Entry):
+            entries[path] = Node(path, stat.S_IFLNK | 0o777, target=given.target, label=LABEL)
+        elif isinstance(given, Node):
             entries[path] = given
         elif isinstance(given, Folder):
-            entries[path] = Entry(
+            entries[path] = Node(
                 path, stat.S_IFDIR | given.mode, given.uid, given.gid, label=given.label)
         else:
             one = File(given) if isinstance(given, str) else given
             contents[path] = one.text.encode("latin-1" if one.binary else "utf-8")
             size = len(contents[path]) if one.size_bytes is None else one.size_bytes
-            entries[path] = Entry(
+            entries[path] = Node(
                 path, stat.S_IFREG | one.mode, one.uid, one.gid, size, label=one.label)
-    return Tree(entries.values()), contents
+    return Listing(entries.values()), contents
 
 
 def view_of(

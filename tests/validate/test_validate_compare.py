@@ -16,9 +16,9 @@ from host.progress import Silent
 from images.record import Artefact, BuildRecord
 from validate.compare.builds import Pair, compare_builds
 from validate.compare.disks import parse_tree
-from validate.compare.entries import SHOWN_MAX, Entry, differences, shortened
 from validate.compare.members import compare_archives
 from validate.compare.pieces import first_difference
+from validate.compare.traits import SHOWN_MAX, Traits, differences, shortened
 
 MIB = 1 << 20
 
@@ -52,10 +52,10 @@ def test_a_hole_is_as_good_as_zeroes_and_a_shorter_file_differs_at_its_end(tmp_p
 
 
 def test_differences_name_the_attribute_and_both_values() -> None:
-    one = {"/a": Entry("file", "644", "0:0", 3, "1.0", "x", "/a", {"security.selinux": "0x01"}),
-           "/gone": Entry("folder")}
-    other = {"/a": Entry("file", "600", "0:0", 3, "2.0", "x", "/a", {"security.selinux": "0x02"}),
-             "/new": Entry("folder")}
+    one = {"/a": Traits("file", "644", "0:0", 3, "1.0", "x", "/a", {"security.selinux": "0x01"}),
+           "/gone": Traits("folder")}
+    other = {"/a": Traits("file", "600", "0:0", 3, "2.0", "x", "/a", {"security.selinux": "0x02"}),
+             "/new": Traits("folder")}
     assert differences(one, other) == [
         "/a: mode 644 → 600; mtime 1.0 → 2.0; security.selinux 0x01 → 0x02",
         "/gone: only in the build", "/new: only in the rebuild",
@@ -64,7 +64,7 @@ def test_differences_name_the_attribute_and_both_values() -> None:
 
 
 def test_names_that_are_not_utf8_can_be_printed() -> None:
-    (line,) = differences({os.fsdecode(b"/latin\xe9"): Entry("file")}, {})
+    (line,) = differences({os.fsdecode(b"/latin\xe9"): Traits("file")}, {})
     assert line.encode() == b"/latin\\udce9: only in the build"
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_archive_is_not_taken_for_one(tmp_path: Path) -> None:
     assert compare(tmp_path / "one", tmp_path / "other", tmp_path / "s") is None
 
 
-def listed(folder: Path) -> dict[str, Entry]:
+def listed(folder: Path) -> dict[str, Traits]:
     """Return a folder's tree as the appliance's programs list it."""
     def said(command: str) -> bytes:
         return subprocess.run(["sh", "-c", command], cwd=folder, check=True,

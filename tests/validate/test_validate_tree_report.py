@@ -13,10 +13,10 @@ from specs.model import Rule
 from tests.validate.small_views import Link, tree_of
 from validate.disk import EFI_SYSTEM, parse_filesystems, parse_table
 from validate.fstab import parse as parse_fstab
+from validate.listing import parse
 from validate.registry import Finding, proven_kinds, verdict
 from validate.report import Report, result, to_json, to_junit
 from validate.stack import Standing, parse_standing, volume_names
-from validate.tree import parse
 
 LISTING = (
     b"d\x00755\x000\x000\x004096\x001.5\x00u:r:root_t:s0\x00\x00\x00"

@@ -15,8 +15,8 @@ from specs.kinds.paths import (
     Symlink,
     WorldWritable,
 )
+from validate.listing import Node
 from validate.registry import Finding, proves, verdict
-from validate.tree import Entry
 from validate.view import View
 
 
@@ -127,5 +127,5 @@ def setuid_within(check: SetuidWithin, view: View) -> Finding:
     return verdict(wrong, f"{len(special)}, all known", "setuid programs of the list only")
 
 
-def _allowed(entry: Entry, allow: tuple[str, ...] | list[str]) -> bool:
+def _allowed(entry: Node, allow: tuple[str, ...] | list[str]) -> bool:
     return any(compiled(pattern).match(entry.path) for pattern in allow)

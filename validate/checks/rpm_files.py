@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from specs.globs import compiled
 from specs.kinds.rpm import FilesOwned, LicenceTexts, RpmConfig, RpmFiles, RpmSetuid
+from validate.listing import Node
 from validate.registry import Finding, proves, verdict
 from validate.rpmdb import CONFIG, DOC, GHOST, LICENSE, SHA256, Installed, Packaged
-from validate.tree import Entry
 from validate.view import View
 from validate.xattrs import CAPABILITY, capabilities, parse_caps
 
@@ -129,7 +129,7 @@ def _differences(
     return sorted(wrong)
 
 
-def _fault(entry: Entry, one: Packaged, only: set[str]) -> str | None:
+def _fault(entry: Node, one: Packaged, only: set[str]) -> str | None:
     every = not only
     if stat.S_IFMT(entry.mode) != stat.S_IFMT(one.mode):
         return "it is of another kind"

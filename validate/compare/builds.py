@@ -16,9 +16,9 @@ from images.record import BuildRecord
 from validate.artefact import inspect, unreadable
 from validate.compare.diffoscope import diffoscope
 from validate.compare.disks import DiskComparison, compare_disks
-from validate.compare.entries import shortened
 from validate.compare.members import compare_archives
 from validate.compare.pieces import first_difference
+from validate.compare.traits import shortened
 from validate.key import Key
 
 STEP = "compare"

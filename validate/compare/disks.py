@@ -14,8 +14,8 @@ from host.appliance import GuestFS
 from host.errors import InputError
 from host.patterns import pattern
 from validate.artefact import inspect
-from validate.compare.entries import Entry, differences
 from validate.compare.pieces import first_difference
+from validate.compare.traits import Traits, differences
 from validate.disk import DiskFacts, Partition
 from validate.key import Key
 from validate.reader import listing, mounted_image
@@ -44,7 +44,7 @@ class Contents:
     """What is in an image: the disk around the files, and every file with its attributes."""
 
     disk: DiskFacts
-    tree: Mapping[str, Entry]
+    tree: Mapping[str, Traits]
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ def contents(path: Path, key: Key | None = None) -> Contents:
         return Contents(disk, _tree(g))
 
 
-def _tree(g: GuestFS) -> dict[str, Entry]:
+def _tree(g: GuestFS) -> dict[str, Traits]:
     return parse_tree(listing(g, _FIND), listing(g, _SUMS), listing(g, _DEVICES),
                       listing(g, _ATTRIBUTES))
 
 
-def parse_tree(found: bytes, sums: bytes, devices: bytes, attributes: bytes) -> dict[str, Entry]:
+def parse_tree(found: bytes, sums: bytes, devices: bytes, attributes: bytes) -> dict[str, Traits]:
     """Return the entries that find, b2sum, stat and getfattr printed, by their paths.
 
     Raises InputError for a listing that is cut off.
@@ -115,7 +115,7 @@ def parse_tree(found: bytes, sums: bytes, devices: bytes, attributes: bytes) -> 
     for row in sorted(rows, key=lambda row: row[6]):
         twins.setdefault(row[5], row[6])
     return {
-        f"/{path}": Entry(
+        f"/{path}": Traits(
             kind=_KINDS.get(kind, kind), mode=mode, owner=owner,
             # What a folder's size is depends on the order in which its names were written.
             size=0 if kind == "d" else int(size), mtime=mtime,

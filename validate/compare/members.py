@@ -11,7 +11,7 @@ from typing import IO
 
 from host.errors import InputError
 from validate import tars
-from validate.compare.entries import Entry, differences
+from validate.compare.traits import Traits, differences
 from validate.compare.unpacking import HEAD_BYTES, archive_kind, opened
 from validate.streams import Budget
 
@@ -28,7 +28,7 @@ _KINDS = {
 class Member:
     """A member as it is compared; inner: a copy of one that is an archive itself."""
 
-    entry: Entry
+    entry: Traits
     position: int
     inner: Path | None
 
@@ -122,12 +122,12 @@ def _digest(stream: IO[bytes], copy: Path, depth: int) -> str:
     return digest.hexdigest()
 
 
-def _entry(info: tarfile.TarInfo, digest: str) -> Entry:
+def _entry(info: tarfile.TarInfo, digest: str) -> Traits:
     device = f"{info.devmajor}:{info.devminor}" if info.isdev() and not info.isfifo() else ""
     more = {name: value for name, value in info.pax_headers.items()
             if name not in ("path", "linkpath", "size", "mtime", "uid", "gid")}
     names = {"uname": info.uname, "gname": info.gname}
-    return Entry(
+    return Traits(
         kind=_KINDS.get(info.type, repr(info.type)), mode=f"{info.mode:04o}",
         owner=f"{info.uid}:{info.gid}", size=info.size, mtime=f"{info.mtime}",
         content=digest or info.linkname or device, attributes={**names, **more},

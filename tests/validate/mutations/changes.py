@@ -9,7 +9,7 @@ from typing import Any
 from tests.validate.mutations.files import KERNEL
 from tests.validate.mutations.good import Change, Model, label, package
 from tests.validate.small_views import File, Folder, Link
-from validate.tree import Entry
+from validate.listing import Node
 
 ENTRY = f"/boot/loader/entries/centos-{KERNEL}.conf"
 SSHD_FIRST = "/etc/ssh/sshd_config.d/00-first.conf"
@@ -249,7 +249,7 @@ def record(**changes: Any) -> Change:
 def special(path: str) -> Change:
     """A FIFO."""
     def change(m: Model) -> None:
-        m.files[path] = Entry(path, 0o010644, label=label(path))
+        m.files[path] = Node(path, 0o010644, label=label(path))
     return change
 
 

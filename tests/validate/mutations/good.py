@@ -29,8 +29,8 @@ from tests.validate.small_views import (
 )
 from validate.artefact import ArtefactFacts
 from validate.disk import DiskFacts
+from validate.listing import Node
 from validate.rpmdb import Installed, Packaged, Relation
-from validate.tree import Entry
 from validate.view import View
 
 EPOCH = 1_780_000_000
@@ -84,7 +84,7 @@ class Model:
         )
 
     def _packaged(
-        self, entries: list[Entry], contents: dict[str, bytes],
+        self, entries: list[Node], contents: dict[str, bytes],
     ) -> Iterable[Packaged]:
         for one in entries:
             if one.path in self.loose or one.path.startswith(("/etc/machine-id", "/home/")):
@@ -125,7 +125,7 @@ def label(path: str) -> str:
 def _labelled(path: str, given: Any) -> Any:
     if isinstance(given, str):
         given = File(given)
-    return given if isinstance(given, (Link, Entry)) else replace(given, label=label(path))
+    return given if isinstance(given, (Link, Node)) else replace(given, label=label(path))
 
 
 @cache

@@ -14,7 +14,7 @@ _DIGEST = pattern("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Traits:
     """One name of a tree, or one member of an archive. Whatever is here must be equal.
 
     content: a digest of a file's bytes, the target of a link, the numbers of a device.
@@ -32,7 +32,7 @@ class Entry:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def differences(one: Mapping[str, Entry], other: Mapping[str, Entry]) -> list[str]:
+def differences(one: Mapping[str, Traits], other: Mapping[str, Traits]) -> list[str]:
     """Return a line for each name that differs, in the order of the names."""
     return [
         f"{printable(name)}: {text}" for name in sorted(one.keys() | other.keys())
@@ -46,14 +46,14 @@ def shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _difference(one: Entry | None, other: Entry | None) -> str:
+def _difference(one: Traits | None, other: Traits | None) -> str:
     if one is None or other is None:
         return "only in the build" if other is None else "only in the rebuild"
     return "; ".join(_attributes(one, other))
 
 
-def _attributes(one: Entry, other: Entry) -> Iterator[str]:
-    for each in fields(Entry):
+def _attributes(one: Traits, other: Traits) -> Iterator[str]:
+    for each in fields(Traits):
         before, after = getattr(one, each.name), getattr(other, each.name)
         if before == after:
             continue

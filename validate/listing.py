@@ -26,7 +26,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Node:
     """One name in the image. mode holds the type bits as well; label: "" when there is none."""
 
     path: str
@@ -65,24 +65,24 @@ class Entry:
         return parts[2] if len(parts) > 2 else ""
 
 
-class Tree:
+class Listing:
     """All names of an image. Paths begin with / and are never followed outside of it."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Node]) -> None:
         self._entries = {entry.path: entry for entry in entries}
         self._sorted = sorted(self._entries)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[Node]:
         return (self._entries[path] for path in self._sorted)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, path: str) -> Entry | None:
+    def get(self, path: str) -> Node | None:
         """Return what is at exactly this path, a link itself rather than its end."""
         return self._entries.get(path)
 
-    def find(self, pattern: str) -> list[Entry]:
+    def find(self, pattern: str) -> list[Node]:
         """Return what matches a pattern (specs/globs.py), in the order of the paths."""
         prefix = fixed_prefix(pattern)
         if prefix == pattern:
@@ -98,11 +98,11 @@ class Tree:
                 found.append(self._entries[path])
         return found
 
-    def children(self, folder: str) -> list[Entry]:
+    def children(self, folder: str) -> list[Node]:
         """Return what lies directly in a folder (the path of a real folder, not of a link)."""
         return self.find(f"{folder.rstrip('/')}/*")
 
-    def resolve(self, path: str) -> Entry | None:
+    def resolve(self, path: str) -> Node | None:
         """Return what a process inside the image finds at a path; None: nothing, or a loop."""
         waiting = [part for part in path.split("/") if part][::-1]
         here, links = "/", 0
@@ -128,7 +128,7 @@ class Tree:
         return self._entries.get(here)
 
 
-def parse(listing: bytes) -> Tree:
+def parse(listing: bytes) -> Listing:
     """Return the tree that `find -printf FIND_FORMAT` printed.
 
     Raises InputError when it isn't such a listing, as when the file system broke on the way.
@@ -138,13 +138,13 @@ def parse(listing: bytes) -> Tree:
     fields = listing.decode(errors="surrogateescape").split("\0")
     if fields.pop() or len(fields) % _FIELDS:
         raise InputError("the listing of the image's files is cut off")
-    return Tree(_entry(fields[at:at + _FIELDS]) for at in range(0, len(fields), _FIELDS))
+    return Listing(_entry(fields[at:at + _FIELDS]) for at in range(0, len(fields), _FIELDS))
 
 
-def _entry(fields: list[str]) -> Entry:
+def _entry(fields: list[str]) -> Node:
     kind, mode, uid, gid, size, changed, label, path, target = fields
     try:
-        return Entry(
+        return Node(
             f"/{path}", _TYPES.get(kind, 0) | int(mode, 8), int(uid), int(gid), int(size),
             target, label.rstrip("\0"), int(changed.partition(".")[0]),
         )
