@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import CheckFailedError, InputError
+from host.kvm import kvm_works
 from host.progress import Silent
 from host.scratch import scratch_folder
 from specs.model import Firmware, load
@@ -40,6 +41,19 @@ def console_of(folder: Path, text: bytes) -> Console:
 ])
 def test_a_failed_boot_is_known_by_its_words(tmp_path: Path, line: bytes, meaning: str) -> None:
     assert meaning in str(console_of(tmp_path, b"Linux version 6\n" + line).fatal)
+
+
+def test_what_failed_first_is_kept_and_a_device_that_was_late_is_known(tmp_path: Path) -> None:
+    late = "[ TIME ] Timed out waiting for device dev-disk-by.device - /dev/disk/by-uuid/8A58"
+    other = "[DEPEND] Dependency failed for boot-efi.mount - /boot/efi."
+    rest = "".join(f"[  OK  ] Reached target {number}\n" for number in range(60))
+    console = console_of(
+        tmp_path, f"\x1b[0;1;31m{late}\r\n{other}\n{rest}You are in emergency mode\n".encode())
+    assert console.troubles == [late, other]
+    assert console.waited_in_vain
+    assert late not in console.tail, "it is long gone from the last lines"
+    failed = console_of(tmp_path, b"[FAILED] Failed to start sshd.service.\n")
+    assert len(failed.troubles) == 1 and not failed.waited_in_vain
 
 
 def test_a_prompt_is_seen_though_its_line_has_no_end(tmp_path: Path) -> None:
@@ -169,6 +183,31 @@ def test_a_panic_ends_the_boot_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - started < 60
     assert "the kernel panicked" in caught.value.what
     assert "not syncing: no init" in str(caught.value.why)
+
+
+class Listener(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.integration
+def test_an_emulated_guest_that_waited_in_vain_for_a_device_is_started_a_second_time(
+    tmp_path: Path,
+) -> None:
+    late = "[ TIME ] Timed out waiting for device /dev/vda2."
+    disk = talking_disk(tmp_path / "late.raw", f"{late}\nYou are in emergency mode\n")
+    listener = Listener()
+    with pytest.raises(CheckFailedError) as caught:
+        boot(disk, "bios", load("baseline"), None, listener, limit_s=120)
+    emulated = not kvm_works()[0]
+    assert ["started again" in one for one in listener.said] == [True] * emulated
+    assert str(caught.value.why).startswith(late)
+    assert ("KVM" in str(caught.value.remedy)) == emulated
 
 
 @pytest.mark.integration

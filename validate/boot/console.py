@@ -39,6 +39,11 @@ FATAL = [
     )
 ]
 
+_TROUBLE = pattern(r"^\[(FAILED| TIME |DEPEND)\] |Timed out waiting for device ")
+"""How systemd says on a console that a unit failed, came too late, or lacks what it needs."""
+_LATE = pattern(r"Timed out waiting for device ")
+_TROUBLES_MAX = 12
+
 QUESTION = pattern(r"(Please enter|Enter) (passphrase|recovery key) for |Password \(/dev/\S+\)")
 """How systemd-ask-password, cryptsetup, GRUB and an initramfs without systemd ask for a key."""
 
@@ -69,6 +74,7 @@ class Console:
         self._answer = answer
         self._asked: list[str] = []
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._troubles: list[str] = []
         self._keys: list[str] = []
         self._in_keys = False
         self._listener: threading.Thread | None = None
@@ -99,6 +105,16 @@ class Console:
     def tail(self) -> list[str]:
         """The last lines, without control characters."""
         return list(self._tail)
+
+    @property
+    def troubles(self) -> list[str]:
+        """The first units that failed, in systemd's words, without control characters."""
+        return list(self._troubles)
+
+    @property
+    def waited_in_vain(self) -> bool:
+        """Whether systemd gave up waiting for a device, as it does after a minute and a half."""
+        return any(_LATE.search(line) for line in self._troubles)
 
     def join(self) -> None:
         """Wait until everything is read; call it when QEMU has ended."""
@@ -159,6 +175,8 @@ class Console:
             return
         self.last_line = _text(self._without_answer(raw))
         self._tail.append(self.last_line)
+        if _TROUBLE.search(self.last_line) and len(self._troubles) < _TROUBLES_MAX:
+            self._troubles.append(self.last_line)
         self._take_keys(line)
         self._notice(line)
 

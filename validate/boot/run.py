@@ -39,6 +39,10 @@ _DEFAULT_USERS = (
 _DONE = "cloud-init status --wait >/dev/null 2>&1; echo done"
 
 
+class _TooSlowError(CheckFailedError):
+    """An emulated guest waited for a device in vain: for 90 s (systemd.device(5))."""
+
+
 def boot(
     artefact: Path, firmware: Firmware, spec: Spec, record: BuildRecord | None,
     progress: Progress, *, limit_s: float | None = None, keep_log: Path | None = None,
@@ -50,6 +54,7 @@ def boot(
     record: the build.json of its build. limit_s: time for the boot, instead of LIMIT_S.
     keep_log: where to copy the serial console to, whatever happens.
     key: typed when the guest asks for the passphrase of its disk.
+    An emulated guest that waited in vain for a device is started a second time, which is said.
     Raises InputError when the guest asks for a passphrase and there is no key that can be typed,
     or it names other files.
     Raises CheckFailedError, with the console's last lines, when the guest does not get to the
@@ -73,20 +78,29 @@ def boot(
             rehearsal=record is not None and record.is_rehearsal,
         )
     ]
-    with scratch_folder("boot") as folder:
-        seed = make_seed(folder)
-        try:
-            with started(facts, arch, firmware, seed, folder, passphrase) as machine:
-                started_s = time.time()
-                ssh = Ssh(folder, machine, seed.private_key, _user(spec))
-                _wait(machine, ssh, limit_s or LIMIT_S[machine.accelerator], progress, step)
-                guest = _examine(machine, ssh, seed, applying, firmware, started_s, record)
-                progress.advance(step, time.monotonic() - begun, "power button")
-                guest.shut_down = machine.press_power_button()
-                accelerator = machine.accelerator
-        finally:
-            if keep_log is not None and (folder / "serial.log").exists():
-                keep_log.write_bytes((folder / "serial.log").read_bytes())
+
+    def once() -> tuple[Guest, str]:
+        with scratch_folder("boot") as folder:
+            seed = make_seed(folder)
+            try:
+                with started(facts, arch, firmware, seed, folder, passphrase) as machine:
+                    started_s = time.time()
+                    ssh = Ssh(folder, machine, seed.private_key, _user(spec))
+                    _wait(machine, ssh, limit_s or LIMIT_S[machine.accelerator], progress, step)
+                    guest = _examine(machine, ssh, seed, applying, firmware, started_s, record)
+                    progress.advance(step, time.monotonic() - begun, "power button")
+                    guest.shut_down = machine.press_power_button()
+                    return guest, machine.accelerator
+            finally:
+                if keep_log is not None and (folder / "serial.log").exists():
+                    keep_log.write_bytes((folder / "serial.log").read_bytes())
+
+    try:
+        guest, accelerator = once()
+    except _TooSlowError as error:
+        progress.say(f"{step}: {error.what}; emulated, and on a busy host, it may only have been "
+                     "slow: it is started again")
+        guest, accelerator = once()
     results = [
         judge(rule, guest) if rule in applying else result(rule, None) for rule in rules
     ]
@@ -159,10 +173,17 @@ def _let_in(ssh: Ssh) -> str | None:
 
 
 def _failed(machine: Machine, why: str, step: str) -> CheckFailedError:
-    tail = "\n".join(machine.console.tail) or "(nothing)"
-    return CheckFailedError(
-        f"{step}: {why}", why=f"the serial console's last lines:\n{tail}",
-    )
+    console = machine.console
+    tail = "\n".join(console.tail) or "(nothing)"
+    first = "".join(f"{line}\n" for line in console.troubles)
+    said = f"{first}the serial console's last lines:\n{tail}"
+    if machine.accelerator == "tcg" and console.waited_in_vain:
+        return _TooSlowError(
+            f"{step}: {why}", why=said,
+            remedy="where the device is in the image, this host is too busy to emulate a machine: "
+                   "start fewer at a time, or on a host with KVM",
+        )
+    return CheckFailedError(f"{step}: {why}", why=said)
 
 
 def _examine(
