@@ -20,6 +20,7 @@ from host.text import lines_of, printable
 from host.urls import scrub
 
 KEPT = 100
+WAITING = "ccis.locks"
 _Caught = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 _FORMAT = "%(asctime)s %(name)s %(message)s"
 
@@ -63,9 +64,19 @@ def write_to_file(command: str) -> None:
 
 def show_on_terminal() -> None:
     """Send the log to standard error as well (--verbose)."""
+    logging.getLogger(WAITING).handlers.clear()  # what goes up from there is shown anyway
+    _show("ccis", "%(message)s")
+
+
+def show_waiting() -> None:
+    """Say on standard error when another process is waited for (host/locks.py)."""
+    _show(WAITING, "ccis: %(message)s")
+
+
+def _show(name: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("%(message)s"))
-    logging.getLogger("ccis").addHandler(handler)
+    handler.setFormatter(_Formatter(form))
+    logging.getLogger(name).addHandler(handler)
 
 
 class _Formatter(logging.Formatter):

@@ -112,6 +112,7 @@ def main() -> None:
     if not completing:
         clean_room.enter()  # done before, unless somebody runs `python -m ccis.main`
         log.write_to_file(next((word for word in words if not word.startswith("-")), "ccis"))
+        log.show_waiting()
     output.end_on_signals()
     if completing:
         with suppress(Exception):  # whoever types has no use for a traceback in the line

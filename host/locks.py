@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from host.beneath.remove import release, remove_tree
+
+log = logging.getLogger("ccis.locks")
+"""What is told here, a person at a terminal gets to see: nothing goes on meanwhile."""
+
+SAY_AFTER_S = 3.0
 
 _NO_LOCK = (errno.ELOOP, errno.EISDIR, errno.EPERM, errno.ENXIO)
 """What open(2) says of a link, a folder, an immutable file, and a socket or device."""
@@ -20,10 +27,15 @@ _NO_LOCK = (errno.ELOOP, errno.EISDIR, errno.EPERM, errno.ENXIO)
 def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock file `path` for the block, waiting for others; shared: many may hold it.
 
+    A wait of more than SAY_AFTER_S is said.
+
     The lock file may be deleted by whoever holds it alone; then the waiters start over with the
     new file, so that a deleted name never guards anything.
     """
-    descriptor = _take(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    descriptor = try_lock(path, shared=shared)
+    if descriptor is None:
+        with _said(path):
+            descriptor = _take(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     assert descriptor is not None
     try:
         yield
@@ -38,10 +50,26 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
 
 
 def wait_lock(path: Path) -> int:
-    """Take the lock when others let go of it: its descriptor (os.close() frees it)."""
+    """Take the lock when others let go of it: its descriptor (os.close() frees it).
+
+    Who calls this says what is waited for.
+    """
     descriptor = _take(path, fcntl.LOCK_EX)
     assert descriptor is not None
     return descriptor
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Say that we wait, if the block takes long."""
+    timer = threading.Timer(SAY_AFTER_S, log.warning, (
+        "waiting for another process, which holds %s", path))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _take(path: Path, operation: int) -> int | None:

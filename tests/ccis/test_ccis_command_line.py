@@ -127,6 +127,20 @@ def test_an_error_is_json_too(run_guarded: Ccis) -> None:
     assert (error["what"], error["where"], error["exit_status"]) == ("it broke", "x.ks:3", 2)
 
 
+@pytest.mark.parametrize("verbose", ["", "log.show_on_terminal(); "])
+def test_a_wait_for_another_process_is_said_once(
+    verbose: str, run_guarded: Ccis, tmp_path: Path,
+) -> None:
+    lock = tmp_path / "lock"
+    done = run_guarded(
+        f"log.show_waiting(); {verbose}import os, pathlib, threading; from host import locks; "
+        f"locks.SAY_AFTER_S = 0.05; held = locks.try_lock(pathlib.Path({str(lock)!r})); "
+        "threading.Timer(0.5, os.close, (held,)).start(); "
+        f"locks.locked(pathlib.Path({str(lock)!r})).__enter__()")
+    assert done.returncode == 0
+    assert done.stderr.count(f"waiting for another process, which holds {lock}\n") == 1
+
+
 def test_a_failing_program_shows_its_last_words_and_the_log(run_guarded: Ccis) -> None:
     body = "run(['sh', '-c', 'for i in $(seq 40); do echo line $i; done; exit 7'])"
     done = run_guarded(body)

@@ -6,12 +6,14 @@ import hashlib
 import multiprocessing
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host import locks
 from host.files import exchange, sha256_file, staged_directory, write_atomically
 from host.locks import locked, try_lock
 from host.mounts import mounted, overlay, private_mounts, read_only_overlay
@@ -85,6 +87,24 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
 def test_shared_locks_keep_others_out(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with locked(path, shared=True), locked(path, shared=True):
+        assert try_lock(path) is None
+
+
+@pytest.mark.parametrize("said_after_s", [0.05, 60.0])
+def test_a_long_wait_for_a_lock_is_said(
+    said_after_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(locks, "SAY_AFTER_S", said_after_s)
+    monkeypatch.setattr(locks.log, "warning", lambda text, path: said.append(text % path))
+    path = tmp_path / "lock"
+    descriptor = try_lock(path)
+    assert descriptor is not None
+    threading.Timer(0.5, os.close, (descriptor,)).start()
+    with locked(path):
+        pass
+    assert said == [f"waiting for another process, which holds {path}"] * (said_after_s < 0.5)
+    with locked(path):
         assert try_lock(path) is None
 
 
