@@ -55,8 +55,25 @@ class About:
         return f"{self.distribution}-{self.version}-{self.flavour}".lower()
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of an image before it is made, for formats that can't be made of every one.
+
+    has_kernel, has_dracut: whether its packages bring one. mounts_a_root: whether its fstab will
+    name a disk for / – as far as one can tell, since scripts may do anything.
+    """
+
+    has_kernel: bool
+    has_dracut: bool
+    mounts_a_root: bool
+
+
 class Format(Protocol):
-    """What a format offers; a module of formats/ with these names is one."""
+    """What a format offers; a module of formats/ with these names is one.
+
+    One that can't be made of every image may offer `objection(outlook) -> str | None`: why not, in
+    words, before any work is done.
+    """
 
     @property
     def name(self) -> str:

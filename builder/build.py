@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.executor import Execution
+from builder.folders import check_free
 from builder.planner import Plan
 from builder.provenance import documents, record_of, with_documents
 from builder.store.store import Store
@@ -15,6 +16,7 @@ from host.errors import InputError, from_os_error
 from host.files import link_or_copy, staged_directory
 from host.mounts import private_mounts
 from host.progress import Progress
+from images.proof import FILE_NAME as PROOFS
 from images.record import FILE_NAME, BuildRecord, dump
 from images.sizes import shown_size
 
@@ -36,13 +38,15 @@ def build(
     """Carry out plans, together, and put artefacts and build.json of each into a folder in `out`.
 
     build_id: YYYYMMDD.R, the part of the name that changes every night.
-    A folder appears whole or not at all; one of the same name is exchanged in one step. When one
-    image fails, the folders of those that are complete by then are there.
+    A folder appears whole or not at all; one with the same build is exchanged in one step, one
+    with another is left alone (InputError, before anything is done). When one image fails, the
+    folders of those that are complete by then are there.
     Raises InputError for what the kickstart got wrong, HostError for what this host lacks,
     RemoteError for bad packages; each names the step in a note.
     """
     _check_names(plans)
     _check_secrets(plans)
+    check_free(plans, out, build_id)
     need_limits()
     done: dict[str, Built] = {}
     execution = Execution(plans, store, progress)
@@ -71,6 +75,7 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
     texts = documents(plan, record)
     record = with_documents(record, texts)
     folder = out / record.name
+    check_free([plan], out, build_id)  # somebody may have been faster
     try:
         with staged_directory(folder) as staging:
             for name in plan.request.wanted_formats:
@@ -79,6 +84,8 @@ def _put(plan: Plan, execution: Execution, out: Path, build_id: str) -> Built:
             for file, text in texts.items():
                 (staging / file).write_text(text, encoding="utf-8")
             (staging / FILE_NAME).write_text(dump(record), encoding="utf-8")
+            if (folder / PROOFS).is_file():  # they are about bytes, and the bytes are the same
+                link_or_copy(folder / PROOFS, staging / PROOFS)
     except OSError as error:
         raise from_os_error(error, f"writing {folder}") from error
     return Built(folder, record)

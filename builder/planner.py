@@ -20,6 +20,7 @@ from builder.kickstart.layout import layout_of, without_partitions
 from builder.kickstart.read import Kickstart, read, read_pre
 from builder.kickstart.secret_words import plain_secrets, shown_name
 from builder.kickstart.unheeded import unheeded
+from builder.outlook import check_formats
 from builder.packages.choice import Choice
 from builder.packages.on_top import selection_on_top
 from builder.packages.origins import Origins, origins
@@ -122,6 +123,7 @@ def make(request: Request, store: Store, say: Callable[[str], None] = log.warnin
     selection = replace(selection, requirements=requirements(kickstart, booted, arch))
     resolved = resolve(selection, store)
     choices = resolved.choices
+    check_formats(request, kickstart, choices)
     epoch = _source_date(choices)
     engine, reason = (choose(request.engine, layout) if request.has_disk
                       else (None, "a container has none"))

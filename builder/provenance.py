@@ -18,6 +18,7 @@ from host.errors import InputError
 from host.urls import shown
 from images import catalogue
 from images.record import (
+    DOCUMENT,
     Artefact,
     BuildRecord,
     RepositoryRecord,
@@ -28,15 +29,19 @@ from images.record import (
 from images.target import Target
 
 _COST = 1 << 14  # 16 MiB and some 50 ms each time
-DOCUMENT = "document"
-"""What the record calls the format of a small text file that travels with an image."""
+
+
+def name_of(plan: Plan, build_id: str) -> str:
+    """Return the name of a build: of its folder, and how those of its files begin."""
+    request, release = plan.request, plan.request.release
+    return f"{release.distribution}-{request.flavour}-{release.version}-{build_id}.{request.arch}"
 
 
 def record_of(plan: Plan, execution: Execution, build_id: str) -> BuildRecord:
     """Return the record of a plan whose steps have been carried out."""
     request, about = plan.request, plan.about
     image, release = request.image, request.release
-    name = f"{release.distribution}-{request.flavour}-{release.version}-{build_id}.{request.arch}"
+    name = name_of(plan, build_id)
     artefacts = [each for wish in request.wanted_formats
                  for each in _artefacts(plan, execution, wish, name)]
     base = execution.results[plan.base.name, plan.base.digest]

@@ -18,6 +18,8 @@ from host.beneath.root import Root
 from host.errors import InputError
 
 FILE_NAME = "build.json"
+DOCUMENT = "document"
+"""What a record calls the format of a small text file that travels with an image."""
 LIMIT_BYTES = 32 << 20
 """Far more than any build has to tell: 300 packages make some 100 KB."""
 

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from builder.artefact import CONTENT, NAMING, TREE, About
+from builder.artefact import CONTENT, NAMING, TREE, About, Outlook
 from builder.formats.machines import tree_kernel
 from builder.formats.media import (
     comps,
@@ -41,6 +41,11 @@ uses = (*NAMING, *CONTENT)
 
 _KEYS = "/etc/pki/rpm-gpg"
 _KEYS_BYTES = 16 << 20
+
+
+def objection(outlook: Outlook) -> str | None:
+    """Say what an image lacks whose kernel is to start the installer."""
+    return tree_kernel.missing(outlook)
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from builder.artefact import NAMING, TREE, About
+from builder.artefact import NAMING, TREE, About, Outlook
 from builder.formats.archives import squashfs
 from builder.formats.machines import tree_kernel
 from builder.formats.media import fat, iso, iso_loader
@@ -31,6 +31,13 @@ _MODULE = "dmsquash-live"
 _ARGUMENTS = "rd.live.image rd.live.overlay.overlayfs=1"
 # They lie on the medium beside the tree, once.
 _LEFT_OUT = ["boot/initramfs-*", "boot/efi/*"]
+
+
+def objection(outlook: Outlook) -> str | None:
+    """Say what an image lacks that is to start from a medium."""
+    if outlook.mounts_a_root:
+        return "it is made for a disk, which its /etc/fstab names to mount at /"
+    return tree_kernel.missing(outlook)
 
 
 def make(source: Path, folder: Path, about: About, progress: Progress) -> None:

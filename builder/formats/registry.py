@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from builder import formats
-from builder.artefact import DISK, TREE, Format
+from builder.artefact import DISK, TREE, Format, Outlook
 from host.discovery import modules_in
 from host.errors import InputError
 
@@ -18,6 +18,12 @@ def get(name: str) -> Format:
     if name not in FORMATS:
         raise InputError(f"unknown format {name}", remedy="known formats: " + ", ".join(FORMATS))
     return FORMATS[name]
+
+
+def objection(name: str, outlook: Outlook) -> str | None:
+    """Return why a format can't be made of an image; None: nothing speaks against it."""
+    judge = getattr(get(name), "objection", None)
+    return str(why) if judge and (why := judge(outlook)) else None
 
 
 def origin(wish: Format) -> str:

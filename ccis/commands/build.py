@@ -30,7 +30,8 @@ def build(
     out: Annotated[Path, typer.Option(help="Where the build's folder appears.")] = Path("build"),
     build_id: Annotated[
         str | None, typer.Option(metavar="YYYYMMDD.R", help="The changing part of the name.  "
-                                 "[default: today's date and 0]"),
+                                 "[default: today's date and the first R that no "
+                                 "other build has]"),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -52,11 +53,12 @@ def build(
     """
     from builder import build as builder
     from builder import planner
+    from builder.folders import free_id
     from builder.store.store import open_store
 
-    identity = build_id or f"{datetime.now(UTC):%Y%m%d}.0"
-    if not _is_build_id(identity):
-        raise InputError(f"{identity!r} is not of the form YYYYMMDD.R", where="--build-id")
+    day = f"{datetime.now(UTC):%Y%m%d}"
+    if build_id is not None and not _is_build_id(build_id):
+        raise InputError(f"{build_id!r} is not of the form YYYYMMDD.R", where="--build-id")
     with watching() as progress:
         store = open_store()
         try:
@@ -72,6 +74,10 @@ def build(
                     progress.say(f"note: {where}: {text}")
                 plans.append(plan_made)
             order.check_unsigned(plan.selection for plan in plans)
+            identity = build_id or free_id(plans, out, day)
+            if build_id is None and identity != f"{day}.0":
+                progress.say(f"note: {out} has another build of today already: this one is "
+                             f"{identity}")
             done = builder.build(plans, store, out, identity, progress)
         except CcisError as error:
             error.add_note(f"repeat (what is done is kept): {shlex.join(sys.argv)}")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.artefact import Outlook
 from builder.disk.volumes.registry import all_kinds
 from builder.sandbox.sandbox import Sandbox
 from builder.tree.copies import copies
@@ -42,6 +43,13 @@ class Kernel:
     initramfs: Path
     arguments: list[str]
     timeout_s: int
+
+
+def missing(outlook: Outlook) -> str | None:
+    """Say what keeps an image from being started, as far as its packages tell."""
+    if not outlook.has_kernel:
+        return "it has no kernel to start: %packages brings none"
+    return None if outlook.has_dracut else "it has no initramfs: %packages brings no dracut"
 
 
 def of(root: Path, epoch: int, scratch: Path) -> Kernel:
