@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from builder.artefact import About
 from builder.choosing import resolve, resolve_on_top, seed
@@ -247,7 +248,8 @@ def _variables(request: Request) -> Mapping[str, str]:
             remedy=f"run `ccis rehearsal create {request.release.name}`",
         )
     folder = request.rehearsal or Path()
-    return {"arch": request.arch, "rehearsal": str(folder), "rehearsals": str(folder.parent)}
+    return {"arch": request.arch, "rehearsal": quote(str(folder)),
+            "rehearsals": quote(str(folder.parent))}
 
 
 def _source_date(choices: Sequence[Choice]) -> int:

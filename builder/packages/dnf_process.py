@@ -17,7 +17,7 @@ from builder.packages.go import GO
 from builder.packages.near import CACHE, bring_metadata, forget_metadata, near_folder
 from builder.packages.repositories import Snapshot
 from builder.packages.selection import Selection
-from builder.packages.transfer import is_near
+from builder.packages.transfer import is_near, path_of
 from builder.packages.worker import PROJECT, show_worker
 from builder.sandbox.enclosure import Use, enclosure
 from builder.sandbox.sandbox import NO_BYTECODE
@@ -28,6 +28,8 @@ from host.variables import search_path
 from images.bounds import Bounds
 
 _HOME = "/run/home"
+_METADATA = "/run/metadata"
+"""Where dnf sees the store's: librepo takes a ? in a path for the beginning of a URL's query."""
 _LANGUAGE = re.compile(r"[A-Za-z0-9_.@-]+")
 
 
@@ -51,7 +53,7 @@ def ask_dnf(
     """
     bring_metadata(selection, store, progress)
     question = {
-        "mode": mode, "root": str(root), "metadata": str(store.metadata),
+        "mode": mode, "root": str(root), "metadata": _METADATA,
         "expected": list(expected), **selection.wishes(),
         "repositories": [{**_as_asked(snapshot, store), "key": str(key) if key else None}
                          for snapshot in selection.snapshots
@@ -84,7 +86,7 @@ def ask_dnf(
         made.kernel_folders("/")
         made.new_folder("/tmp")  # noqa: S108 – librepo writes there whatever TMPDIR says
         show_worker(made, [*_keys(selection), *_local_folders(selection)])
-        made.show(str(store.metadata), store.metadata, writable=root is None)
+        made.show(_METADATA, store.metadata, writable=root is None)
         if root:  # scriptlets run in it: they see its own kernel folders and no network
             made.show(str(root), root, writable=True)
             made.kernel_folders(str(root))
@@ -116,8 +118,9 @@ def _as_asked(snapshot: Snapshot, store: Store) -> dict[str, Any]:
     asked = {name: getattr(snapshot, name) for name in
              ("id", "signed_metadata", "cost", "included", "excluded", "with_groups")}
     if snapshot.is_near:
-        return {**asked, "urls": [url for url in snapshot.urls if is_near(url)], "cache": None}
-    folder = near_folder(snapshot, store)
+        return {**asked, "urls": [path_of(url).as_uri() for url in snapshot.urls if is_near(url)],
+                "cache": None}
+    folder = Path(_METADATA) / near_folder(snapshot, store).relative_to(store.metadata)
     return {**asked, "urls": [folder.as_uri()], "cache": str(folder.parent / CACHE)}
 
 
@@ -163,5 +166,5 @@ def _keys(selection: Selection) -> list[Path]:
 
 def _local_folders(selection: Selection) -> list[Path]:
     urls = [url for snapshot in selection.snapshots for url in snapshot.urls]
-    folders = [Path(url.removeprefix("file://")) for url in urls if url.startswith("file://")]
+    folders = [path_of(url) for url in urls if is_near(url)]
     return [folder for folder in folders if folder.is_dir()]

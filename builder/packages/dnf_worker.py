@@ -209,7 +209,7 @@ def _opened(request: dict[str, Any], root: str, *, on_top: bool = False) -> dnf.
             repository.basecachedir = f"{request['metadata']}/{by}"
         if entry["cache"]:  # it is removed with what it is made of
             repository.basecachedir = _own_view(f"{entry['cache']}/{by}")
-        repository.gpgkey = [f"file://{entry['key']}"] if entry["key"] else []
+        repository.gpgkey = [Path(entry["key"]).as_uri()] if entry["key"] else []
         repository.skip_if_unavailable = False
         repository.enablegroups = entry["with_groups"]
         repository.includepkgs = list(entry["included"])

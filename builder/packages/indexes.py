@@ -141,7 +141,7 @@ def _listed(
         return [], set(), target.causes
     handle = librepo.Handle()
     handle.fetchmirrors, handle.repotype = True, librepo.YUMREPO
-    setattr(handle, f"{kind}url", f"file://{target.to}")
+    setattr(handle, f"{kind}url", Path(target.to).as_uri())
     try:
         handle.perform()
     except librepo.LibrepoException as error:

@@ -23,7 +23,15 @@ from pathlib import Path
 from builder.packages.choice import Choice
 from builder.packages.repositories import Snapshot
 from builder.packages.selection import Selection
-from builder.packages.transfer import PATIENCE, Wanted, ask, fetch_all, log, raise_failed
+from builder.packages.transfer import (
+    PATIENCE,
+    Wanted,
+    ask,
+    fetch_all,
+    log,
+    path_of,
+    raise_failed,
+)
 from builder.store.store import Store
 from host.beneath.remove import remove_tree
 from host.errors import RemoteError, from_os_error
@@ -46,7 +54,7 @@ def near_folder(snapshot: Snapshot, store: Store) -> Path:
 def folder_of(snapshot: Snapshot, store: Store) -> Path:
     """Return the folder of a repository on this host, wherever it came from."""
     if snapshot.is_near:
-        return Path(snapshot.urls[0].removeprefix("file://"))
+        return path_of(snapshot.urls[0])
     return near_folder(snapshot, store)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from builder.kickstart.read import Command, Kickstart
 from builder.kickstart.sources import from_network
@@ -268,7 +268,7 @@ class _Reader:
             self._note(command, f"{text} has no scheme: http:// is meant")
             return f"http://{url}"
         if not scheme and url.startswith("/") and Path(url).is_dir():
-            return f"file://{url}"
+            return f"file://{quote(url)}"
         why = f"there is no {scheme}: here" if scheme else "it has no scheme, such as https://"
         guess = f"https://{shown(url.rpartition('://')[2].lstrip('/'))}"
         raise InputError(f"{shown(text)} is no address of a repository", where=command.where,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from builder.packages.causes import Cause, summary
 from builder.packages.connection import DIRECT, Connection
@@ -56,6 +57,11 @@ class Wanted:
 def is_near(url: str) -> bool:
     """Say whether a URL is a file of this host: it is read where it lies."""
     return url[:5].lower() == "file:"
+
+
+def path_of(url: str) -> Path:
+    """Return the path that a URL of a file of this host means, whatever characters are in it."""
+    return Path(unquote(urlsplit(url).path))
 
 
 def fetch(url: str, connection: Connection = DIRECT, patience: Patience = PATIENCE) -> bytes:

@@ -168,6 +168,20 @@ def test_what_nobody_signed_is_still_what_its_index_says(
     assert caught.value.where == f"{tmp_path}/test.ks:1"
 
 
+def test_store_and_repository_may_be_anywhere(
+    tmp_path: Path, home: Path, copy: Path,
+) -> None:
+    """Of any characters: in URLs, in options of mounts, in arguments."""
+    odd = tmp_path / "o: d,d\\e ü%41#?"
+    odd.mkdir()
+    copy.rename(odd / "copy")
+    store = Store(odd / "store", 1 << 30)
+    text = ASKS_FOR_ONE.replace("tools", f"tools --baseurl={(odd / 'copy').as_uri()}")
+    selection = selection_of(tmp_path, store, home, text,
+                             tools(home, key_of(home, SIG), odd / "copy"))
+    assert (installed(selection, store, odd) / "usr/bin/sig-tool").exists()
+
+
 @pytest.mark.parametrize("key", [
     SigningKey(url="file:///not/there", fingerprint="A" * 40),
     "another fingerprint",
