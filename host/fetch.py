@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from host.errors import InputError, RemoteError
 from host.files import read_regular
 from host.patience import PASSING_STATUS, Kind, Patience
-from host.urls import split_user
+from host.urls import split_user, through
 
 PATIENCE = Patience(stall_s=20)
 _RETRY_AFTER_S = 10
@@ -47,7 +47,10 @@ def fetch(
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         if isinstance(error, urllib.error.HTTPError):
             reason = f"it answered {error.code} {reason}"
-        raise RemoteError("cannot be fetched", where=url, why=str(reason)) from error
+        by = through(url) if scheme in ("http", "https", "ftp") else ""
+        raise RemoteError(
+            "cannot be fetched", where=url, why=f"{reason}{by}",
+            remedy="check the proxy: http_proxy and its kin" if by else None) from error
     except InputError as error:
         raise RemoteError("cannot be fetched", where=url, why=error.what) from error
     if len(content) > limit_bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import urllib.request
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 MASK = "…"
 
@@ -63,6 +64,20 @@ def split_user(url: str) -> tuple[str, str | None, str]:
         return url, None, ""
     user, _, password = rest[:len(rest) - len(bare) - 1].partition(":")
     return f"{scheme}://{bare}", unquote(user), unquote(password)
+
+
+def through(url: str, proxy: str | None = None) -> str:
+    """Return the words that name the proxy that a URL is asked through; none without one.
+
+    proxy: the one that is set; None: whatever the environment says.
+    """
+    used = proxy
+    if used is None:
+        parts = urlsplit(url)
+        proxies = urllib.request.getproxies()
+        if not urllib.request.proxy_bypass(parts.hostname or ""):
+            used = proxies.get(parts.scheme) or proxies.get("all")
+    return f" (through the proxy {shown(used)})" if used else ""
 
 
 def is_inside(place: str) -> bool:

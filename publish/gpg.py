@@ -46,6 +46,11 @@ class Gpg:
             finally:
                 run(["gpgconf", "--kill", "gpg-agent"], env=self._environment, check=False)
 
+    def socket(self) -> str:
+        """Return where the agent of that home listens, or would."""
+        return run(["gpgconf", "--list-dirs", "agent-socket"], env=self._environment,
+                   ).stdout.strip()
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep others of us from using the agent that we are about to stop."""

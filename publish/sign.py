@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _ENDED = {
     "r": ("has been revoked", "go on with another key (--replace-key)"),
 }
 """What gpg's letters for the validity of a key mean (doc/DETAILS), and what to do."""
+
+_SOCKET_BYTES_MAX = 107
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,11 @@ def user_signer(key: str, home: Path | None, passphrase_file: Path | None = None
     gpg = Gpg(folder)
     found = gpg.fingerprints(secret=True, key=key)
     if not found:
+        if len(os.fsencode(gpg.socket())) > _SOCKET_BYTES_MAX:
+            raise InputError(
+                "the path of the GnuPG home is too long for the socket of its agent",
+                where=str(folder), why=f"sun_path of unix(7) holds {_SOCKET_BYTES_MAX} bytes",
+                remedy=f"name it by a short link: ln -s {shlex.quote(str(folder))} /run/my-keys")
         raise InputError(f"no secret key {key} is there", where=str(folder),
                          remedy=f"gpg --homedir {folder} --list-secret-keys shows what is")
     if len(found) > 1:

@@ -198,5 +198,6 @@ def _too_small(fresh: Sequence[Wish], disk_mib: int) -> InputError:
     return InputError(
         "the disk is too small for its partitions", where=largest.where,
         why=f"they take {sum(bases) + 2} MiB of {disk_mib} MiB",
-        remedy="make the disk larger (disk_size of the image) or the partitions smaller",
+        remedy="make the disk larger (--disk-size, or disk_size of the image) or the partitions "
+               "smaller",
     )

@@ -55,7 +55,8 @@ def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int
             raise InputError(
                 f"the partition for {part.mountpoint} is too small for what goes there",
                 where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
-                remedy="raise its --size in the kickstart (and disk_size of the image)",
+                remedy="raise its --size in the kickstart (and --disk-size, or disk_size of "
+                       "the image)",
             ) from error
         if error.argv[0] == "cp" and (path := _too_long(view, scratch / "target")):
             raise InputError(

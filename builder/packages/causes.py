@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import http
 import re
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from host.patience import PASSING_STATUS, Kind, Patience
-from host.urls import shown
+from host.urls import shown, through
 
 _STATUS = re.compile(r"Status code: (\d+)")
 _CURL = re.compile(r"Curl error \((\d+)\): (?P<what>.*?) for .*?(?: \[(?P<more>[^\]]*)\])?$", re.S)
@@ -53,9 +51,9 @@ def cause_of(url: str, said: str, proxy: str | None, patience: Patience) -> Caus
 
     proxy: of its repository, None for the environment's; the one in use is named.
     """
-    through = _through(url, proxy)
+    proxied = through(url, proxy)
     if status := _STATUS.search(said):
-        return _of_status(url, int(status[1]), through)
+        return _of_status(url, int(status[1]), proxied)
     if wrong := _CHECKSUM.search(said):
         return Cause(url, f"has another checksum than its index says: {wrong[2]} {wrong[1]}, "
                      f"expected {wrong[3]}", "slow",
@@ -68,10 +66,10 @@ def cause_of(url: str, said: str, proxy: str | None, patience: Patience) -> Caus
         if number == _WRITING:
             return disk_full(url)
         text, kind, remedy = _of_curl(number, more, patience)
-        if through and kind != "final":
+        if proxied and kind != "final":
             remedy = "check the proxy: http_proxy and its kin, or --proxy of the kickstart's line"
-        return Cause(url, f"{text}{through}", kind, remedy)
-    return Cause(url, f"failed{through}: {said}", "passing", _LATER)
+        return Cause(url, f"{text}{proxied}", kind, remedy)
+    return Cause(url, f"failed{proxied}: {said}", "passing", _LATER)
 
 
 def too_large(url: str, limit_bytes: int) -> Cause:
@@ -119,17 +117,6 @@ def _of_curl(number: int, more: str, patience: Patience) -> tuple[str, Kind, str
     dead = number == 7
     return f"can't be reached: {more}" if dead else f"broke off: {more}", (
         "slow" if dead else "passing"), _LATER
-
-
-def _through(url: str, proxy: str | None) -> str:
-    """Return the words that name the proxy that a URL is asked through; none without one."""
-    used = proxy
-    if used is None:
-        parts = urlsplit(url)
-        proxies = urllib.request.getproxies()
-        if not urllib.request.proxy_bypass(parts.hostname or ""):
-            used = proxies.get(parts.scheme) or proxies.get("all")
-    return f" (through the proxy {shown(used)})" if used else ""
 
 
 def summary(causes: Sequence[Cause]) -> str:

@@ -48,3 +48,12 @@ def test_what_does_not_pass_ends_within_bounds_and_says_why(
         fetch(f"{server.mirror(how)}part.ks", patience=QUICK)
     assert caught.value.where == f"{server.mirror(how)}part.ks"
     assert server.asked[how] == asked and time.monotonic() - begun_s < 10
+
+
+def test_a_proxy_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(RemoteError) as caught:
+        fetch("http://mirror.example/key", patience=QUICK)
+    assert "(through the proxy http://127.0.0.1:9)" in str(caught.value.why)
+    assert "http_proxy" in str(caught.value.remedy)

@@ -42,6 +42,14 @@ def test_a_wrong_passphrase_says_what_to_do(other_signer: Signer, tmp_path: Path
         Signer(other_signer.gpg, other_signer.fingerprint, wrong).clear_sign("text\n")
 
 
+def test_a_home_whose_agent_has_no_room_for_its_socket_is_said(tmp_path: Path) -> None:
+    home = tmp_path / ("long-" * 20)
+    home.mkdir(mode=0o700)
+    with pytest.raises(InputError, match="too long for the socket") as caught:
+        user_signer("nobody@localhost.invalid", home)
+    assert "ln -s" in str(caught.value.remedy)
+
+
 def test_an_unknown_key_is_bad_input(other_signer: Signer) -> None:
     with pytest.raises(InputError, match="no secret key nobody@localhost"):
         user_signer("nobody@localhost.invalid", other_signer.gpg.home)

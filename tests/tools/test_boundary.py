@@ -71,6 +71,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "rehearsal/comps.py", "rehearsal/convert.py", "rehearsal/table.py"),
     "files that the person who runs ccis names": (
         "builder/formats/bundles/eucarc.py", "builder/kickstart/sources.py",
+        "builder/folders.py",
         "builder/packages/origins.py", "builder/packages/repositories.py", "publish/find.py",
         "publish/chain/keys.py", "publish/policies.py", "publish/remote.py", "publish/sign.py",
         "publish/serve.py", "publish/source.py", "publish/tree.py", "publish/verify.py",

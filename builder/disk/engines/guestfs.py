@@ -171,7 +171,8 @@ def _fill(here: Inside, part: Partition | Volume, label: str) -> None:
             raise InputError(
                 f"the {place} for {point} is too small for what goes there",
                 where=part.where, why=f"it has {part.size_bytes >> 20} MiB",
-                remedy="raise its --size in the kickstart (and disk_size of the image)",
+                remedy="raise its --size in the kickstart (and --disk-size, or disk_size of "
+                       "the image)",
             ) from error
         raise
 

@@ -42,7 +42,8 @@ def make(inside: Inside, item: VolumeGroup, *, zeroed: bool, epoch: int) -> None
             raise InputError(
                 f"the volume group {item.name} is too small for its volume {volume.name}",
                 where=item.where, why=str(error),
-                remedy="make the volumes smaller or the disk larger (disk_size of the image)",
+                remedy="make the volumes smaller or the disk larger (--disk-size, or disk_size of "
+                       "the image)",
             ) from error
     _identify(inside, item, epoch)
     _lvm(inside, "vgchange", "--activate", "y", item.name)

@@ -89,7 +89,8 @@ def group_of(
             f"the volume group {wish.name} is too small for its volumes", where=largest.where,
             why=f"they take {sum(claim.base for claim in claims) * extent_mib} MiB of "
                 f"{(extents - reserved) * extent_mib} MiB",
-            remedy="make the volumes smaller or the disk larger (disk_size of the image)",
+            remedy="make the volumes smaller or the disk larger (--disk-size, or disk_size of "
+                       "the image)",
         )
     volumes: list[LogicalVolume] = []
     for volume, size in zip(outer, share(claims, extents - reserved), strict=True):
