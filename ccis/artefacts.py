@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # A guest sees the same disk in both; the smaller file is read faster.
 _PREFERRED = ("qcow2", "raw", "tar-xz", "tar-zst", "wsl", "openvz", "lxc", "oci", "docker",
               "raw-zst", "raw-gz", "raw-xz", "gce", "vhd", "vhd-dynamic", "vhdx", "vdi", "vmdk",
-              "ova")
+              "ova", "vagrant-libvirt", "vagrant-virtualbox", "vagrant-vmware", "vagrant-hyperv",
+              "eucalyptus", "incus-vm", "incus-unified")
 
 
 KeyOption = Annotated[
@@ -57,7 +58,9 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
     spec = _spec(spec_name, record)
     if target.is_dir():
         assert record is not None, "records.read raises when there is none"
-        made = {artefact.format: artefact.file for artefact in record.artefacts}
+        # Of a pair, the large file is the content, the other its description.
+        made = {artefact.format: artefact.file
+                for artefact in sorted(record.artefacts, key=lambda one: one.size_bytes)}
         wanted = (image_format,) if image_format else _PREFERRED
         name = next((made[each] for each in wanted if each in made), None)
         if name is None:

@@ -2,44 +2,45 @@
 
 raw.xz, raw.zst, raw.gz and Google's tar are unpacked here as streams, zeros as holes; VHD, VHDX,
 VDI and VMDK are converted by qemu-img, whose driver is named and which gets no file but this one;
-an OVA is its VMDK. What is wrong with a container comes along as faults (rule artefact.container).
+an OVA is its VMDK, a Vagrant box the disk of its provider, a Eucalyptus bundle its parts decrypted.
+What is wrong with a container comes along as faults (rule artefact.container).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from host.errors import HostError, InputError, ProgramError, from_os_error
-from host.jail import bounded, need
-from host.run import run
+from host.errors import InputError, from_os_error
 from host.scratch import scratch_folder
 from images.record import BuildRecord
 from validate import tars
+from validate.boxes import read_box
+from validate.bundles import read_bundle
 from validate.layers import members_of
+from validate.raw_disks import convert, need_one_file, written
 from validate.streams import Budget, unpacked
+from validate.trees import BUNDLE_SUFFIX
 
 _PIECE_BYTES = 1 << 20
-_DATA_BYTES_MAX = 32 << 30
-"""What may be written of a disk; zeros are holes, and cost nothing."""
-_CONVERT_S = 900
-_MEMORY_BYTES = 4 << 30
 _SECTOR_BYTES = 512
 _FAULTS_MAX = 200
 _BY_FORMAT = {
     "raw-xz": "stream", "raw-zst": "stream", "raw-gz": "stream", "gce": "gce", "vhd": "vpc",
     "vhd-dynamic": "vpc", "vhdx": "vhdx", "vdi": "vdi", "vmdk": "vmdk", "vmdk-sparse": "vmdk",
-    "ova": "ova"}
+    "ova": "ova", "eucalyptus": "bundle", "vagrant-libvirt": "libvirt",
+    "vagrant-virtualbox": "virtualbox", "vagrant-vmware": "vmware_desktop",
+    "vagrant-hyperv": "hyperv"}
 _BY_SUFFIX = {
     ".raw.xz": "stream", ".raw.zst": "stream", ".raw.gz": "stream", ".vhd": "vpc",
-    ".vhdx": "vhdx", ".vdi": "vdi", ".vmdk": "vmdk", ".ova": "ova"}
-_VMDK_MAGIC = b"KDMV"
+    ".vhdx": "vhdx", ".vdi": "vdi", ".vmdk": "vmdk", ".ova": "ova",
+    ".box": "box", BUNDLE_SUFFIX: "bundle"}
 
 
 @dataclass(frozen=True)
@@ -82,24 +83,8 @@ def as_raw(path: Path, kind: str) -> Iterator[Unpacked]:
         yield Unpacked(raw, tuple(faults))
 
 
-def _written(stream: BinaryIO, raw: Path) -> int:
-    """Write a stream to a file, zeros as holes; return its length."""
-    size = data = 0
-    with raw.open("wb") as target:
-        while piece := stream.read(_PIECE_BYTES):
-            if piece.count(0) != len(piece):
-                data += len(piece)
-                if data > _DATA_BYTES_MAX:
-                    raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
-                target.seek(size)
-                target.write(piece)
-            size += len(piece)
-        target.truncate(size)
-    return size
-
-
 def _stream(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
-    size = _written(unpacked(stream), raw)
+    size = written(unpacked(stream), raw)
     return [] if size and size % _SECTOR_BYTES == 0 else [f"unpacks to {size} bytes"]
 
 
@@ -116,7 +101,7 @@ def _gce(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
         inside = archive.content(member)
         if member.name == "disk.raw" and inside is not None and not found:
             found = True
-            _written(cast("BinaryIO", inside), raw)
+            written(cast("BinaryIO", inside), raw)
         elif len(faults) < _FAULTS_MAX:
             faults.append(f"has a member {member.name}")
         if member.pax_headers and not in_pax:
@@ -132,41 +117,10 @@ def _converted(driver: str) -> Callable[[Path, BinaryIO, Path], list[str]]:
     def read(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
         faults = _vhd_faults(stream) if driver == "vpc" else []
         if driver == "vmdk":
-            _need_one_file(stream)
-        _convert(path, driver, raw)
+            need_one_file(stream)
+        convert(path, driver, raw)
         return faults
     return read
-
-
-def _convert(path: Path, driver: str, raw: Path) -> None:
-    need("qemu-img", "prlimit")
-    node = {"driver": driver, "read-only": True,
-            "file": {"driver": "file", "filename": str(path.absolute()), "read-only": True,
-                     "locking": "off"},
-            **({"backing": None} if driver == "vmdk" else {})}
-    image = "json:" + json.dumps(node)
-    limits = ["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img"]
-    try:
-        told = run(bounded([*limits, "measure", "--output=json", "-O", "qcow2", image], 1 << 16),
-                   timeout_s=_CONVERT_S, log_stdout=False).stdout
-        if int(json.loads(told)["required"]) > _DATA_BYTES_MAX:  # all may be one and the same block
-            raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
-        run(bounded([*limits, "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
-            timeout_s=_CONVERT_S, log_stdout=False)
-    except ProgramError as error:
-        raise InputError(f"is no {driver} image that QEMU reads", why=str(error)[-300:]) from error
-    except HostError as error:
-        if "did not end" in error.what:
-            raise InputError(f"was not read within {_CONVERT_S} s", why=error.why) from error
-        raise
-
-
-def _need_one_file(stream: BinaryIO) -> None:
-    """Refuse a VMDK that is a descriptor of other files: QEMU would open whatever it names."""
-    stream.seek(0)
-    head = stream.read(_SECTOR_BYTES)
-    if head[:4] != _VMDK_MAGIC or int.from_bytes(head[12:20], "little") == 0:
-        raise InputError("is a VMDK that names other files, so it is not opened")
 
 
 def _vhd_faults(stream: BinaryIO) -> list[str]:
@@ -219,14 +173,17 @@ def _ova(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
                 faults.append(f"the manifest has another digest of {name}")
     disk = raw.with_name("disk.vmdk")
     members[disks[0]].seek(0)
-    _written(cast("BinaryIO", members[disks[0]]), disk)
+    written(cast("BinaryIO", members[disks[0]]), disk)
     with disk.open("rb") as inner:
-        _need_one_file(inner)
-    _convert(disk, "vmdk", raw)
+        need_one_file(inner)
+    convert(disk, "vmdk", raw)
     disk.unlink()
     return faults
 
 
 _READERS: dict[str, Callable[[Path, BinaryIO, Path], list[str]]] = {
     "stream": _stream, "gce": _gce, "ova": _ova,
+    "bundle": read_bundle, "box": partial(read_box, None),
+    **{name: partial(read_box, name)
+       for name in ("libvirt", "virtualbox", "vmware_desktop", "hyperv")},
     **{driver: _converted(driver) for driver in ("vpc", "vhdx", "vdi", "vmdk")}}

@@ -19,14 +19,17 @@ from validate.streams import Budget, unpacked
 from validate.view import View
 
 _SUFFIXES = (".tar.xz", ".tar.gz", ".tar.zst", ".tar", ".tgz", ".wsl", ".oci")
+BUNDLE_SUFFIX = ".eucalyptus.tar"
+"""A bundle for Eucalyptus: a tar archive, but its parts are a disk (validate/bundles.py)."""
 _BY_FORMAT = {"tar-xz": "tar", "tar-zst": "tar", "openvz": "tar", "wsl": "tar", "lxc": "tar",
               "oci": "oci", "docker": "docker", "incus-unified": "incus", "oci-archive": "oci"}
 
 
 def is_tree(path: Path, record: BuildRecord | None) -> bool:
     """Tell whether a file is, by build.json or its name, an archive that holds a root tree."""
-    made = _format(path, record)
-    return made in _BY_FORMAT if made else path.name.endswith(_SUFFIXES)
+    if made := _format(path, record):
+        return made in _BY_FORMAT
+    return path.name.endswith(_SUFFIXES) and not path.name.endswith(BUNDLE_SUFFIX)
 
 
 def facts_of(path: Path, record: BuildRecord | None) -> ArtefactFacts:

@@ -1,0 +1,70 @@
+"""Writes the raw disk that a container holds: streams with zeros as holes, others by QEMU."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+from host.errors import HostError, InputError, ProgramError
+from host.jail import bounded, need
+from host.run import run
+
+_PIECE_BYTES = 1 << 20
+_DATA_BYTES_MAX = 32 << 30
+"""What may be written of a disk; zeros are holes, and cost nothing."""
+_CONVERT_S = 900
+_MEMORY_BYTES = 4 << 30
+_SECTOR_BYTES = 512
+_VMDK_MAGIC = b"KDMV"
+
+
+def written(stream: BinaryIO, raw: Path) -> int:
+    """Write a stream to a file, zeros as holes; return its length."""
+    size = data = 0
+    with raw.open("wb") as target:
+        while piece := stream.read(_PIECE_BYTES):
+            if piece.count(0) != len(piece):
+                data += len(piece)
+                if data > _DATA_BYTES_MAX:
+                    raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
+                target.seek(size)
+                target.write(piece)
+            size += len(piece)
+        target.truncate(size)
+    return size
+
+
+def convert(path: Path, driver: str, raw: Path) -> None:
+    """Make the raw disk of an image that names no other file; its driver is said.
+
+    Raises InputError for what QEMU does not read, or what is beyond bounds of time, memory, data.
+    """
+    need("qemu-img", "prlimit")
+    node = {"driver": driver, "read-only": True,
+            "file": {"driver": "file", "filename": str(path.absolute()), "read-only": True,
+                     "locking": "off"},
+            **({"backing": None} if driver in ("vmdk", "qcow2") else {})}
+    image = "json:" + json.dumps(node)
+    limits = ["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img"]
+    try:
+        told = run(bounded([*limits, "measure", "--output=json", "-O", "qcow2", image], 1 << 16),
+                   timeout_s=_CONVERT_S, log_stdout=False).stdout
+        if int(json.loads(told)["required"]) > _DATA_BYTES_MAX:  # all may be one and the same block
+            raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
+        run(bounded([*limits, "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
+            timeout_s=_CONVERT_S, log_stdout=False)
+    except ProgramError as error:
+        raise InputError(f"is no {driver} image that QEMU reads", why=str(error)[-300:]) from error
+    except HostError as error:
+        if "did not end" in error.what:
+            raise InputError(f"was not read within {_CONVERT_S} s", why=error.why) from error
+        raise
+
+
+def need_one_file(stream: BinaryIO) -> None:
+    """Refuse a VMDK that is a descriptor of other files: QEMU would open whatever it names."""
+    stream.seek(0)
+    head = stream.read(_SECTOR_BYTES)
+    if head[:4] != _VMDK_MAGIC or int.from_bytes(head[12:20], "little") == 0:
+        raise InputError("is a VMDK that names other files, so it is not opened")
