@@ -16,6 +16,19 @@ _DATA_BYTES_MAX = 32 << 30
 _CONVERT_S = 900
 _MEMORY_BYTES = 4 << 30
 _SECTOR_BYTES = 512
+_SLACK_BYTES = 64 << 20
+_TOO_MUCH = 77
+_WATCHED = f"""raw=$1 most=$2; shift 2
+"$@" & program=$!
+while kill -0 "$program" 2>/dev/null; do
+    if [ "$(stat -c %b "$raw" 2>/dev/null || echo 0)" -gt "$most" ]; then
+        kill -9 "$program"; exit {_TOO_MUCH}
+    fi
+    sleep 0.05
+done
+wait "$program"
+"""
+"""Ends a program ($3 …) when the file ($1) that it writes takes more than so many sectors ($2)."""
 _VMDK_MAGIC = b"KDMV"
 
 
@@ -47,14 +60,22 @@ def convert(path: Path, driver: str, raw: Path) -> None:
             **({"backing": None} if driver in ("vmdk", "qcow2") else {})}
     image = "json:" + json.dumps(node)
     limits = ["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img"]
+    most = _DATA_BYTES_MAX
     try:
-        told = run(bounded([*limits, "measure", "--output=json", "-O", "qcow2", image], 1 << 16),
-                   timeout_s=_CONVERT_S, log_stdout=False).stdout
-        if int(json.loads(told)["required"]) > _DATA_BYTES_MAX:  # all may be one and the same block
-            raise InputError(f"holds more than {_DATA_BYTES_MAX >> 30} GiB of data")
-        run(bounded([*limits, "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
+        if driver == "vhdx":  # QEMU tells of all as data; but it lies in the file as it is
+            most = min(most, path.stat().st_size + _SLACK_BYTES)
+        else:
+            told = run(bounded([*limits, "measure", "--output=json", "-O", "qcow2", image],
+                               1 << 16), timeout_s=_CONVERT_S, log_stdout=False).stdout
+            if int(json.loads(told)["required"]) > most:  # all may be one and the same block
+                raise InputError(f"holds more than {most >> 30} GiB of data")
+        run(bounded(["bash", "-c", _WATCHED, "convert", str(raw), str(most // 512), *limits,
+                     "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
             timeout_s=_CONVERT_S, log_stdout=False)
     except ProgramError as error:
+        if error.status == _TOO_MUCH:
+            raise InputError(f"holds more than {most} bytes of data, so blocks lie in it twice") \
+                from error
         raise InputError(f"is no {driver} image that QEMU reads", why=str(error)[-300:]) from error
     except HostError as error:
         if "did not end" in error.what:

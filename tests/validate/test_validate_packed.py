@@ -163,3 +163,29 @@ def test_a_disk_whose_blocks_are_all_the_same_one_fills_no_disk_of_ours(tmp_path
     path.write_bytes(content[:data_at].ljust(data_at, b"\0") + b"x" * (1 << 20))
     with pytest.raises(InputError, match="more than 32 GiB of data"), as_raw(path, "vdi"):
         pass
+
+
+def test_a_vhdx_with_one_block_in_many_places_is_given_up(tmp_path: Path) -> None:
+    """The region table says where its block allocation table lies (MS-VHDX 2.2, 2.5)."""
+    raw, path = tmp_path / "raw", tmp_path / "x.vhdx"
+    raw.write_bytes(b"x" * (1 << 20))
+    with raw.open("r+b") as stream:
+        stream.truncate(2 << 30)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", "block_size=1M",
+                    raw, path], check=True)
+    content = bytearray(path.read_bytes())
+    at = content.index(bytes.fromhex("6677c22d23f600429d64115e9bfd4a08"), 192 << 10)
+    table = int.from_bytes(content[at + 16:at + 24], "little")
+    assert int.from_bytes(content[table:table + 8], "little") & 7 == 6
+    content[table:table + 8 * 2048] = content[table:table + 8] * 2048
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="blocks lie in it twice"), as_raw(path, "vhdx"):
+        pass
+
+
+def test_a_vhdx_may_be_larger_than_what_may_be_written_of_it(tmp_path: Path) -> None:
+    """QEMU tells of all of it as data."""
+    path = tmp_path / "x.vhdx"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "vhdx", path, "40G"], check=True)
+    with as_raw(path, "vhdx") as found:
+        assert found.raw.stat().st_size == 40 << 30
