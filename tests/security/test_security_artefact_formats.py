@@ -174,7 +174,7 @@ def test_mutated_headers_are_judged_in_time_and_open_nothing(
 def test_every_use_of_a_disk_says_its_format() -> None:
     """qemu-img and QEMU are told nodes by host.block; a bare file name would be probed."""
     allowed = {"host/block.py", "validate/artefact.py", "validate/compare/builds.py",
-               "validate/boot/qemu.py", "validate/packed.py", "host/appliance.py",
+               "validate/boot/qemu.py", "validate/raw_disks.py", "host/appliance.py",
                "ccis/doctor/tools.py"}
     found = set()
     for path in ROOT.glob("*/**/*.py"):
@@ -189,7 +189,7 @@ def test_every_use_of_a_disk_says_its_format() -> None:
     assert found <= allowed
     for name in ("validate/artefact.py", "validate/compare/builds.py"):
         assert "block.name(" in (ROOT / name).read_text()
-    assert '"driver": driver' in (ROOT / "validate/packed.py").read_text()
+    assert '"driver": driver' in (ROOT / "validate/raw_disks.py").read_text()
 
 
 def test_a_reader_on_its_own_is_a_process_that_ends_when_its_owner_does(tmp_path: Path) -> None:

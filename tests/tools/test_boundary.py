@@ -42,7 +42,8 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/disk/ext_numbers.py", "builder/disk/holes.py", "builder/disk/image_file.py",
         "builder/disk/populate.py", "builder/disk/views.py"),
     "an artefact that is proven: read by descriptor, its disk made raw in a scratch folder": (
-        "validate/blocks.py", "validate/packed.py", "validate/qcow2.py",
+        "validate/blocks.py", "validate/boxes.py", "validate/packed.py", "validate/qcow2.py",
+        "validate/raw_disks.py",
         "validate/tars.py", "validate/trees.py"),
     "the specification's own files, and a kept proof's": (
         "specs/pages.py", "validate/checks/rpm_headers.py", "validate/kept.py"),
