@@ -216,9 +216,18 @@ class Execution:
                 plan.request.image.bounds))
 
     def _shown(self, plan: Plan, action: Action) -> str:
-        """Return the name that a person sees: with several images, it says for which it is."""
-        return (action.name if len(self.plans) == 1
-                else f"{plan.request.flavour} {action.name}")
+        """Return the name that a person sees: with several images, it says for which it is.
+
+        One that is for several is called by the first of them and the number of the others; no two
+        steps of a run have the same name, since an image has one step of each.
+        """
+        if len(self.plans) == 1:
+            return action.name
+        sharing = [each for each in self.plans
+                   if (same := each.steps.get(action.name)) and same.digest == action.digest]
+        first = (sharing or [plan])[0].request.flavour
+        others = f" (and {len(sharing) - 1} more)" if len(sharing) > 1 else ""
+        return f"{first} {action.name}{others}"
 
 
 @dataclass(frozen=True)

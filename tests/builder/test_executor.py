@@ -55,10 +55,12 @@ class Heard:
     """A progress that keeps what is said."""
 
     said: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
 
     def start(self, step: str, total: float | None = None, unit: str = "") -> None: ...
     def advance(self, step: str, done: float, note: str = "") -> None: ...
-    def finish(self, step: str, *, cached: bool = False, note: str = "") -> None: ...
+    def finish(self, step: str, *, cached: bool = False, note: str = "") -> None:
+        self.finished.append(step)
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -228,3 +230,27 @@ def test_the_limit_holds_while_a_build_runs(root: Path) -> None:
 def test_a_limit_that_is_large_enough_takes_nothing_away(root: Path) -> None:
     run(root)
     assert {path.name for path in (root / "objects").iterdir()} == {*CHAIN}
+
+
+def test_steps_of_many_images_are_told_apart(root: Path) -> None:
+    """Two share all but their disk, a third shares their packages, a fourth nothing."""
+    wishes = {"One": ("packages", "settings", "disk"), "Two": ("packages", "settings", "other"),
+              "Three": ("packages", "seal"), "Four": ("pre", "packages")}
+    plans = []
+    for flavour, names in wishes.items():
+        steps = actions(names)
+        plans.append(SimpleNamespace(
+            steps=steps, wanted=[steps[names[-1]]], label=flavour,
+            kickstart=SimpleNamespace(scripts_of=lambda _: []),
+            request=SimpleNamespace(flavour=flavour)))
+    for known in (False, True):  # made, then taken from the store
+        store = Store(root, 1 << 30)
+        heard = Heard()
+        try:
+            Execution(plans, store, heard).run(lambda _: None)  # type: ignore[arg-type]
+        finally:
+            store.release()
+        assert len(set(heard.finished)) == len(heard.finished)
+        assert {"One disk", "Two other", "Three seal", "Four packages"} <= set(heard.finished)
+        shared = {"One packages (and 2 more)", "One settings (and 1 more)"}
+        assert known or shared <= set(heard.finished)
