@@ -78,7 +78,9 @@ def origins(
     chosen = dict(known) if url is None else {source.id: source for source in url}
     for command in kickstart.find("repo"):
         source = reader.of_repo(command, known)
-        if source is not None:
+        if source is None:  # the rehearsal stands in for it, beside whatever `url` names
+            chosen = {**known, **chosen}
+        else:
             chosen[source.id] = source
             if getattr(command.data, "install", False):
                 reader.leave(command, source, known)

@@ -124,6 +124,12 @@ def test_a_rehearsal_stands_in_for_other_hosts_and_says_so(
         [(f"{tmp_path}/test.ks:1", True)] if note else [])
 
 
+def test_what_a_rehearsal_stands_in_for_is_there_beside_a_url_of_this_host(tmp_path: Path) -> None:
+    found = origins_of(tmp_path, "url --url=file:///srv/empty/\n"
+                                 "repo --name=rest --baseurl=https://a.example/", REHEARSAL)
+    assert sorted(source.id for source in found.sources) == ["anaconda", "appstream", "baseos"]
+
+
 LINES = ("repo --name=extra --baseurl=http://a/$releasever/ --cost=7 --noverifyssl --install "
          "--includepkgs=a,b --excludepkgs=kernel*,dnf\nrepo --name=other --baseurl=http://b/")
 
