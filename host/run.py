@@ -72,6 +72,7 @@ def run(
     own_environment: bool = True,
     output_bytes: int = OUTPUT_BYTES,
     starter: Callable[[Start], subprocess.Popen[bytes]] = lambda start: start(),
+    merged: bool = False,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
@@ -85,6 +86,7 @@ def run(
     own_environment: off: it gets `env` and nothing else, not even a PATH.
     output_bytes: when it has printed more (host/output.py says how lines count), it is killed.
     starter: calls what starts the process, in the thread that it is to descend from.
+    merged: both outputs are one, in the order in which they were written; it comes as stdout.
 
     Raises ProgramError when the program fails, LimitError when it takes too long or prints too
     much, HostError when it is not there.
@@ -96,7 +98,7 @@ def run(
             guarded(words), cwd=cwd, start_new_session=True,
             env=environment(env) if own_environment else dict(env or {}), pass_fds=pass_fds,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT if merged else subprocess.PIPE,
         ))
     except FileNotFoundError as error:
         raise missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
@@ -106,7 +108,7 @@ def run(
     readers = [
         threading.Thread(target=drain, args=(pipe, into, output, logged), daemon=True)
         for pipe, into, logged in zip(
-            (process.stdout, process.stderr), captured, (log_stdout, True), strict=True)
+            (process.stdout, process.stderr), captured, (log_stdout, True), strict=True) if pipe
     ]
     for reader in readers:
         reader.start()

@@ -43,7 +43,8 @@ class Use:
 
     who: what it is called in messages. counted: folders whose content counts against the bounds.
     time_s: None means the bounds'. largest_file_bytes: no file may grow beyond it: a script that
-    fills its disk with zeroes, to make the image small, would else fill the host's.
+    fills its disk with zeroes, to make the image small, would else fill the host's. merged: both
+    outputs are one.
     """
 
     who: str
@@ -55,6 +56,7 @@ class Use:
     stdin: str | Iterable[str] | None = None
     on_line: Callable[[str], None] | None = None
     check: bool = True
+    merged: bool = False
 
 
 @dataclass
@@ -179,7 +181,7 @@ class Enclosure:
                      *asked],
                     stdin=use.stdin, timeout_s=time_s, on_line=use.on_line, check=False,
                     pass_fds=[filtered, watch.info, watch.go, *self._files], starter=starter,
-                    output_bytes=bounds.output_bytes, own_environment=False)
+                    output_bytes=bounds.output_bytes, own_environment=False, merged=use.merged)
             except LimitError as error:
                 raise_over(error.bound, use.who, bounds, time_s, error.why, cause=error)
         if over := watch.over or watch.growth.at_end(failed=done.status != 0, said=done.tail):

@@ -69,6 +69,7 @@ class Sandbox:
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         who: str | None = None,
+        merged: bool = False,
     ) -> Completed:
         """Run one program of the tree; parameters are those of host.run.run.
 
@@ -84,7 +85,7 @@ class Sandbox:
         kernel_of = self.writable[self.guests[0]] if self.guests else self.root
         use = Use(who or str(argv[0]), bounds=self.bounds, counted=self.counted or (self.root,),
                   time_s=timeout_s, largest_file_bytes=self.largest_file_bytes, stdin=stdin,
-                  on_line=on_line, check=check)
+                  on_line=on_line, check=check, merged=merged)
         with enclosure(self.root, kernel_of) as made:
             self._furnish(made)
             return made.run(argv, settings, use, network=self.network)

@@ -25,7 +25,8 @@ def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> 
     """Run a script to its end; what it prints goes, line by line, to our log and to its own.
 
     Source: pyanaconda/core/kickstart/scripts.py: the text becomes /tmp/ks-script-…, mode 0700,
-    the interpreter gets that name; --log's folder is made; standard output and error go there.
+    the interpreter gets that name; --log's folder is made; standard output and error go there, as
+    one stream. Our log has the time of each line.
     A script that fails ends the build only with --erroronfail; otherwise it is said. A script that
     breaks one of the sandbox's bounds always ends it.
 
@@ -52,7 +53,8 @@ def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> 
                         refused.append(error)
 
             done = sandbox.run([*script.interpreter.split(), f"/tmp/{name}"],  # noqa: S108
-                               check=False, on_line=on_line, who=f"the {script.kind} script")
+                               check=False, on_line=on_line, who=f"the {script.kind} script",
+                               merged=True)
             if refused:
                 raise from_os_error(refused[0], f"writing {script.log}")
         for tree in sandbox.trees:

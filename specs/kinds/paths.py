@@ -10,7 +10,10 @@ from specs.kind import Check, GuestGlob, GuestPath, Mode
 
 
 class Absent(Check):
-    """Nothing matches. Sealing removes every match, folders with all that is in them."""
+    """Nothing matches. Sealing removes every match, folders with all that is in them.
+
+    The empty lost+found of an ext file system that is mounted there is none.
+    """
 
     sealable: ClassVar[bool] = True
     kind: Literal["absent"] = "absent"

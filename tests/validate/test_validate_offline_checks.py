@@ -19,6 +19,7 @@ from tests.validate.small_views import (
     view_of,
     volumes_of,
 )
+from validate.disk import DiskFacts, FileSystem
 from validate.judge import judge
 from validate.view import View
 
@@ -43,10 +44,24 @@ def without(files: dict[str, Any], *paths: str, **more: Any) -> dict[str, Any]:
     return {path: what for path, what in files.items() if path not in paths}
 
 
+def _mounted(point: str, fstype: str) -> DiskFacts:
+    one = FileSystem("/dev/sda2", fstype, mountpoint=point)
+    return DiskFacts(1 << 30, "gpt", [], [one], mounted={point: one})
+
+
 # (check, an image that passes, an image that fails, a word of the evidence for the failure)
 CASES: list[tuple[dict[str, Any], View, View, str]] = [
     ({"kind": "absent", "paths": ["/tmp/*", "/etc/x"]},
      view_of({"/tmp": Folder()}), view_of({"/tmp/.left": ""}), "/tmp/.left"),
+    # what mke2fs puts at the top of each file system, and nothing that merely has its name
+    *(({"kind": "absent", "paths": ["/tmp/*", "/var/cache/dnf/*"]},
+       view_of({f"{point}/lost+found": Folder(0o700)}, disk=_mounted(point, "ext4")), wrong,
+       "lost+found")
+      for point in ("/tmp", "/var/cache/dnf") for wrong in (
+          view_of({f"{point}/lost+found": Folder(0o700)}),
+          view_of({f"{point}/lost+found": Folder(0o700)}, disk=_mounted(point, "xfs")),
+          view_of({f"{point}/lost+found": "x"}, disk=_mounted(point, "ext4")),
+          view_of({f"{point}/lost+found/#12": "x"}, disk=_mounted(point, "ext4")))),
     ({"kind": "absent", "paths": ["/etc/a"]},
      view_of({}), view_of(LOOP), "/etc/a"),
     ({"kind": "empty_file", "paths": ["/etc/machine-id"]},

@@ -23,7 +23,8 @@ from validate.view import View
 @proves(Absent)
 def absent(check: Absent, view: View) -> Finding:
     """Find nothing that matches."""
-    there = [entry.path for pattern in check.paths for entry in view.tree.find(pattern)]
+    there = [entry.path for pattern in check.paths for entry in view.tree.find(pattern)
+             if not _of_file_system(entry, view)]
     return verdict(sorted(set(there)), "nothing", "nothing at " + ", ".join(check.paths))
 
 
@@ -129,3 +130,11 @@ def setuid_within(check: SetuidWithin, view: View) -> Finding:
 
 def _allowed(entry: Node, allow: tuple[str, ...] | list[str]) -> bool:
     return any(compiled(pattern).match(entry.path) for pattern in allow)
+
+
+def _of_file_system(entry: Entry, view: View) -> bool:
+    """Say whether it is the empty lost+found that an ext file system has at its top (mke2fs(8))."""
+    folder, _, name = entry.path.rpartition("/")
+    mounted = view.disk.mounted.get(folder or "/") if view.disk else None
+    return (name == "lost+found" and entry.is_folder and mounted is not None
+            and mounted.type.startswith("ext") and not view.tree.children(entry.path))

@@ -83,6 +83,17 @@ def test_a_script_changes_the_tree_and_leaves_no_trace_of_itself(run: Run, tree:
     assert list((tree.root / "tmp").iterdir()) == []
 
 
+def test_both_outputs_are_in_the_order_in_which_they_were_written(
+    run: Run, tree: Tree, tmp_path: Path,
+) -> None:
+    lines = [str(number) for number in range(40)]
+    with pytest.raises(InputError, match="status 1") as caught:
+        run("%post --log=/root/post.log --erroronfail\n"
+            "for n in $(seq 0 2 38); do echo $n; echo $((n + 1)) >&2; done; exit 1\n%end\n")
+    assert tree.read("/root/post.log").split() == lines
+    assert caught.value.why == "; ".join(lines[-4:])
+
+
 def test_output_is_live_in_the_log_with_file_and_line(
     run: Run, caplog: pytest.LogCaptureFixture, tmp_path: Path,
 ) -> None:
