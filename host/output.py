@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections import deque
@@ -24,7 +25,7 @@ _PIECE_BYTES = 1 << 16
 
 @dataclass
 class Output:
-    """What both pipes of a program count together.
+    """What all that a program prints to counts together.
 
     limit_bytes: as much may come; a line counts 64 bytes more than it has. on_line: is called with
     each line. kill: is called, once, when more comes.
@@ -62,7 +63,7 @@ def drain(pipe: IO[bytes], into: bytearray, output: Output, logged: bool) -> Non
     into: gets all of it. pipe: one that nobody has read from.
     """
     begun = 0  # where the line at hand starts in `into`
-    while piece := os.read(pipe.fileno(), _PIECE_BYTES):
+    while piece := _piece(pipe):
         if not output.takes(piece):
             return
         searched = len(into)
@@ -72,6 +73,15 @@ def drain(pipe: IO[bytes], into: bytearray, output: Output, logged: bool) -> Non
             begun = searched = end + 1
     if begun < len(into):
         output.line(bytes(into[begun:]), logged)
+
+
+def _piece(pipe: IO[bytes]) -> bytes:
+    try:
+        return os.read(pipe.fileno(), _PIECE_BYTES)
+    except OSError as error:
+        if error.errno != errno.EIO:  # a terminal that nobody has open any more (pty(7))
+            raise
+        return b""
 
 
 def shortened(text: str) -> str:

@@ -19,6 +19,7 @@ from host import cost
 from host.errors import HostError, LimitError, ProgramError
 from host.output import Output, drain
 from host.scratch import work_folder
+from host.terminal import Terminal
 from host.urls import scrub
 from host.variables import of_programs
 
@@ -73,6 +74,7 @@ def run(
     output_bytes: int = OUTPUT_BYTES,
     starter: Callable[[Start], subprocess.Popen[bytes]] = lambda start: start(),
     merged: bool = False,
+    terminal: Terminal | None = None,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
@@ -87,6 +89,7 @@ def run(
     output_bytes: when it has printed more (host/output.py says how lines count), it is killed.
     starter: calls what starts the process, in the thread that it is to descend from.
     merged: both outputs are one, in the order in which they were written; it comes as stdout.
+    terminal: what the program prints there is its output, too; it is in none of the two.
 
     Raises ProgramError when the program fails, LimitError when it takes too long or prints too
     much, HostError when it is not there.
@@ -104,11 +107,12 @@ def run(
         raise missing(words[0] if cwd is None or cwd.is_dir() else str(cwd)) from error
     going.add(process)
     output = Output(output_bytes, on_line, lambda: _kill(process))
-    captured = bytearray(), bytearray()
+    captured = bytearray(), bytearray(), bytearray()
+    pipes = process.stdout, process.stderr, terminal.screen if terminal else None
     readers = [
         threading.Thread(target=drain, args=(pipe, into, output, logged), daemon=True)
-        for pipe, into, logged in zip(
-            (process.stdout, process.stderr), captured, (log_stdout, True), strict=True) if pipe
+        for pipe, into, logged in zip(pipes, captured, (log_stdout, True, True), strict=True)
+        if pipe
     ]
     for reader in readers:
         reader.start()
@@ -125,6 +129,8 @@ def run(
         if process.poll() is None:
             kill_group(process)
         going.discard(process)
+        if terminal:
+            terminal.let_go()
         for reader in readers:
             reader.join(timeout=5)
     tail = list(output.tail)
@@ -135,7 +141,7 @@ def run(
         raise missing(words[0])
     if check and status != 0:
         raise ProgramError(words, status, tail)
-    said, complained = (each.decode(errors="replace") for each in captured)
+    said, complained = (each.decode(errors="replace") for each in captured[:2])
     return Completed(status, said, complained, tail)
 
 

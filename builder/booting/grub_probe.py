@@ -52,7 +52,7 @@ def abstraction(layout: Layout, place: Partition | Volume) -> list[str]:
         module for item, _ in below(layout, place) for module in kind_of(item).grub_modules(item)))
 
 
-def _device_links(layout: Layout) -> dict[str, str]:
+def device_links(layout: Layout) -> dict[str, str]:
     """Return links for devices: grub2-mkconfig names for root= only what is there, which is the
     path for LVM and the UUID for all else."""
     names = [f"/dev/disk/by-uuid/{part.fs_uuid}" for part in layout.filesystems if part.fs_uuid]
@@ -60,13 +60,17 @@ def _device_links(layout: Layout) -> dict[str, str]:
     return dict.fromkeys(names, "/dev/null")
 
 
+def answering_programs(layout: Layout) -> dict[str, str]:
+    """Return the programs of GRUB's that ask about the disk, as scripts that answer."""
+    return {"grub2-probe": probe_script(layout), "grub2-mkrelpath": relpath_script(layout)}
+
+
 @contextmanager
 def disk_in_sight(tree: Tree, layout: Layout) -> Iterator[Tree]:
     """Yield the tree with device links and GRUB's programs that answer for the disk to come."""
-    tree = replace(tree, sandbox=replace(tree.sandbox, links=_device_links(layout)))
-    scripts = {"grub2-probe": probe_script(layout), "grub2-mkrelpath": relpath_script(layout)}
+    tree = replace(tree, sandbox=replace(tree.sandbox, links=device_links(layout)))
     programs = dict(tree.sandbox.programs)
-    for name, text in scripts.items():
+    for name, text in answering_programs(layout).items():
         inside = next((f"{place}/{name}" for place in _PLACES if tree.has(f"{place}/{name}")), None)
         if inside:
             programs[inside] = text

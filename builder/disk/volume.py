@@ -41,6 +41,7 @@ class Member:
     `pv` for pv.01; None where lines don't name them. minimum_mib: the least that makes sense.
     gpt_type: the GUID of such partitions, mbr_type two hexadecimal digits; None: Linux's own.
     is_named: whether --fstype may say so. spellings: what --fstype may call it besides.
+    signature: what blkid(8) calls it. has_id: whether its UUID is its item's.
     """
 
     fstype: str
@@ -50,6 +51,8 @@ class Member:
     mbr_type: str | None = None
     is_named: bool = False
     spellings: tuple[str, ...] = ()
+    signature: str = ""
+    has_id: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from builder.sandbox.places import Places, places
 from host.beneath.root import Root
 from host.errors import LimitError, ProgramError
 from host.run import Completed, log, missing, run
+from host.terminal import Terminal
 from host.watch import Limits, watched
 from images.bounds import DEFAULTS, Bounds
 
@@ -44,7 +45,7 @@ class Use:
     who: what it is called in messages. counted: folders whose content counts against the bounds.
     time_s: None means the bounds'. largest_file_bytes: no file may grow beyond it: a script that
     fills its disk with zeroes, to make the image small, would else fill the host's. merged: both
-    outputs are one.
+    outputs are one. terminal: what is printed there counts as output.
     """
 
     who: str
@@ -57,6 +58,7 @@ class Use:
     on_line: Callable[[str], None] | None = None
     check: bool = True
     merged: bool = False
+    terminal: Terminal | None = None
 
 
 @dataclass
@@ -181,7 +183,8 @@ class Enclosure:
                      *asked],
                     stdin=use.stdin, timeout_s=time_s, on_line=use.on_line, check=False,
                     pass_fds=[filtered, watch.info, watch.go, *self._files], starter=starter,
-                    output_bytes=bounds.output_bytes, own_environment=False, merged=use.merged)
+                    output_bytes=bounds.output_bytes, own_environment=False, merged=use.merged,
+                    terminal=use.terminal)
             except LimitError as error:
                 raise_over(error.bound, use.who, bounds, time_s, error.why, cause=error)
         if over := watch.over or watch.growth.at_end(failed=done.status != 0, said=done.tail):

@@ -28,7 +28,8 @@ from host.errors import HostError
 
 Kind = Literal["scripts", "packages", "ask"]
 """What a filter is for. packages: as for scripts, and nothing is flushed or unmounted. ask: only
-has the kernel ask us what uname(2) and sysinfo(2) are to say (builder/sandbox/machine.py)."""
+has the kernel ask us what uname(2), sysinfo(2) and a console are to say
+(builder/sandbox/machine.py)."""
 
 _ALL = 0xFFFFFFFF
 _UNKNOWN_CALL = -1  # what libseccomp says of a name that it does not know
@@ -146,6 +147,8 @@ def listen() -> int:
 def _asked() -> Iterator[Rule]:
     for name in ("uname", "sysinfo", "sethostname", "setdomainname"):
         yield name, seccomp.NOTIFY, ()
+    for command in ioctls.ANSWERED:
+        yield "ioctl", seccomp.NOTIFY, ((1, _ALL, command),)
 
 
 def _rules(kind: Kind) -> Iterator[Rule]:

@@ -17,6 +17,7 @@ ALLOWED: dict[int, Iterable[int]] = {
     # <linux/fs.h>, block devices: what asks, and what changes content, readahead and block size
     0x12: (0x5E, 0x60, 0x61, 0x63, 0x64, 0x65, 0x67, 0x68, 0x70, 0x71, 0x72, 0x77, 0x78, 0x79,
            0x7A, 0x7B, 0x7C, 0x7E, 0x7F, 0x80),
+    0x4B: (0x33,), 0x56: (0x03,),  # ANSWERED
     0x52: (0x00,),  # RNDGETENTCNT
     # terminals, without typing into them, consoles, line disciplines and hanging up
     # (TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, TIOCVHANGUP)
@@ -27,18 +28,23 @@ ALLOWED: dict[int, Iterable[int]] = {
     0x89: range(0x100),  # sockets: what changes an interface needs CAP_NET_ADMIN
     0x94: (0x09, 0x0D, 0x36),  # FICLONE, FICLONERANGE, FIDEDUPERANGE
 }
-DONE_ALREADY = (0x1269, 0x125F)
+KEYBOARD, CONSOLES = 0x4B33, 0x5603
+ANSWERED = (KEYBOARD, CONSOLES)
+"""KDGKBTYPE, by which chvt and others find out whether a terminal is a console, and VT_GETSTATE: no
+kernel sees them, machine.py says what a console's would (ioctl_console(2))."""
+DONE_ALREADY = (0x1269, 0x125F, 0x5606, 0x5607)
 """BLKPG and BLKRRPART succeed and do nothing: the kernel would make nodes /dev/loop0p1 … on the
-host for the partitions that parted writes (<linux/blkpg.h>)."""
+host for the partitions that parted writes (<linux/blkpg.h>). VT_ACTIVATE and VT_WAITACTIVE: there
+is no screen to show another console on (<linux/vt.h>)."""
 
 
 def refused() -> Iterator[tuple[int, int]]:
     """Yield (mask, value) of all commands that are not allowed."""
     for mask, value in complement(ALLOWED, 8):
         yield mask << 8, value << 8
-    done = {command & 0xFF for command in DONE_ALREADY}
     for kind, numbers in ALLOWED.items():
-        spared = {*numbers, *(done if kind == DONE_ALREADY[0] >> 8 else ())}
+        done = {command & 0xFF for command in DONE_ALREADY if command >> 8 == kind}
+        spared = {*numbers, *done}
         for mask, value in complement(spared, 8):
             yield 0xFF00 | mask, kind << 8 | value
 

@@ -1,9 +1,11 @@
-"""Answers in the kernel's place what programs ask about the machine: uname(2) and sysinfo(2).
+"""Answers in the kernel's place what programs ask about the machine: uname(2), sysinfo(2), and
+what a console is.
 
 `dracut -f /boot/initramfs-$(uname -r).img` in %post means the image's own kernel, as it does in an
 installation, and not the build host's. No namespace covers that. So the kernel asks us, by a filter
 that is there before bubblewrap is (seccomp_unotify(2)), and every program gets the same answer,
-static ones too. Linux 5.0 and later can do it.
+static ones too. Linux 5.0 and later can do it. Terminals inside are no consoles (host/terminal.py),
+but chvt(1), which many kickstarts call, is to be told that they are.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from builder.sandbox import ioctls
 from builder.sandbox.filters import call_number, listen, program
 from host.beneath.root import Root
 from host.errors import InputError
@@ -40,7 +44,10 @@ _RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x80082102
 _NOTICE, _ANSWER = "=QIIiIQ6Q", "=QqiI"
 _NAME_BYTES = 65  # each field of struct utsname
 
-_CALLS = ("seccomp", "uname", "sysinfo", "sethostname", "setdomainname")
+_CALLS = ("seccomp", "uname", "sysinfo", "sethostname", "setdomainname", "ioctl")
+_PSEUDO_TERMINALS = range(136, 144)  # majors (Documentation/admin-guide/devices.txt)
+# A keyboard with 101 keys; the first console is shown, it alone is in use (struct vt_stat).
+_OF_CONSOLES = {ioctls.KEYBOARD: b"\2", ioctls.CONSOLES: struct.pack("=3H", 1, 0, 2)}
 
 
 def kernel_release(root: Root) -> str:
@@ -153,6 +160,11 @@ class _Desk:
                 os.pwrite(memory, self._names(), arguments[0])
             elif call == call_number("sysinfo"):
                 os.pwrite(memory, _system(), arguments[0])
+            elif call == call_number("ioctl"):
+                device = Path(f"/proc/{pid}/fd/{arguments[0] & 0xFFFFFFFF}").stat().st_rdev
+                if os.major(device) not in _PSEUDO_TERMINALS:
+                    return errno.ENOTTY
+                os.pwrite(memory, _OF_CONSOLES[arguments[1] & 0xFFFFFFFF], arguments[2])
             elif arguments[1] >= _NAME_BYTES:
                 return errno.EINVAL
             else:
@@ -161,6 +173,8 @@ class _Desk:
                     self.host_name = name
                 else:
                     self.domain_name = name
+        except FileNotFoundError:
+            return errno.EBADF
         except (OSError, OverflowError):
             return errno.EFAULT
         finally:

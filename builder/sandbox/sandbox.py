@@ -6,16 +6,21 @@ killed. What else encloses the programs is listed in enclosure.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.sandbox.enclosure import Enclosure, Use, enclosure
 from builder.sandbox.places import Places
 from host.beneath.root import Root
-from host.run import Completed
+from host.run import Completed, log
+from host.terminal import Terminal, open_terminal
 from images.bounds import DEFAULTS, Bounds
 
+# Documentation/admin-guide/devices.txt: consoles, the first serial ports, the hypervisor's console.
+TERMINALS = ("/dev/tty", "/dev/console", *(f"/dev/tty{number}" for number in range(64)),
+             *(f"/dev/ttyS{number}" for number in range(4)), "/dev/hvc0")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 """What Python compiles by itself while a build runs its programs belongs to no package, and is not
@@ -37,6 +42,7 @@ class Sandbox:
     kept_run: /run is the tree's own folder, which is kept, instead of an empty one.
     environment: variables for every program.
     guests: folders inside that are root trees, too, and get the kernel's folders.
+    terminals: programs find TERMINALS: nobody types there, what is printed is output.
     largest_file_bytes: no file may grow beyond it (setrlimit(2), RLIMIT_FSIZE).
     bounds: what each program may use. counted: the folders in which what it writes lands, if that
     is not the tree itself, but the upper layer of a view.
@@ -55,6 +61,7 @@ class Sandbox:
     kept_run: bool = False
     guests: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    terminals: bool = False
     largest_file_bytes: int | None = None
     bounds: Bounds = DEFAULTS
     counted: Sequence[Path] = ()
@@ -83,12 +90,28 @@ class Sandbox:
             "SOURCE_DATE_EPOCH": str(self.epoch), **NO_BYTECODE, **self.environment, **(env or {}),
         }
         kernel_of = self.writable[self.guests[0]] if self.guests else self.root
-        use = Use(who or str(argv[0]), bounds=self.bounds, counted=self.counted or (self.root,),
-                  time_s=timeout_s, largest_file_bytes=self.largest_file_bytes, stdin=stdin,
-                  on_line=on_line, check=check, merged=merged)
-        with enclosure(self.root, kernel_of) as made:
+        with self._terminal() as terminal, enclosure(self.root, kernel_of) as made:
+            use = Use(who or str(argv[0]), bounds=self.bounds, counted=self.counted or (self.root,),
+                      time_s=timeout_s, largest_file_bytes=self.largest_file_bytes, stdin=stdin,
+                      on_line=on_line, check=check, merged=merged, terminal=terminal)
             self._furnish(made)
+            for name in TERMINALS if self.terminals else ():
+                for base in ("", *self.guests):
+                    made.show_device(base + name,
+                                     terminal.device if terminal else Path("/dev/null"))
             return made.run(argv, settings, use, network=self.network)
+
+    @contextmanager
+    def _terminal(self) -> Iterator[Terminal | None]:
+        """Yield a terminal, None when none is wanted, or when this host has none to give."""
+        with ExitStack() as stack:
+            terminal = None
+            if self.terminals:
+                try:
+                    terminal = stack.enter_context(open_terminal())
+                except OSError as error:
+                    log.warning("scripts find /dev/null in the place of terminals: %s", error)
+            yield terminal
 
     def _furnish(self, made: Enclosure) -> None:
         made.kernel_folders("/", kept_run=self.kept_run, texts=self.files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -72,16 +72,10 @@ def environment(
     /proc, /sys, /dev, /run. bounds: what each script may use. counted: where what scripts write
     to the tree lands.
     """
-    programs = {}
-    for name, text in installer_shims().items():
-        programs[f"{_SHIMS}/{name}"] = text
-        for folder in REAL_FOLDERS:
-            if Path(folder, name).is_file():
-                programs[f"{folder}/{name}"] = text
     mounts = dict.fromkeys(SYSIMAGE, tree) if tree else {}
     return Sandbox(
-        root, 1, binds={"/usr": Path("/usr"), **_shell()}, programs=programs, writable=mounts,
-        path=_SHIMS, kept_run=True,
+        root, 1, binds={"/usr": Path("/usr"), **_shell()}, programs=programs(installer_shims()),
+        writable=mounts, path=_SHIMS, kept_run=True, terminals=True,
         devices=dict.fromkeys(DISK_NAMES, device), guests=tuple(mounts),
         files=kernel_files(size_bytes, arguments), largest_file_bytes=size_bytes,
         bounds=bounds, counted=(root, *counted),
@@ -93,6 +87,17 @@ def _shell() -> dict[str, Path]:
     say `function` and `[[` to it, which Debian's dash does not know."""
     shell, bash = Path("/usr/bin/sh"), Path("/usr/bin/bash")
     return {str(shell): bash} if bash.exists() and not shell.samefile(bash) else {}
+
+
+def programs(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts of programs by the paths at which the installer has them: nobody's package."""
+    found = {}
+    for name, text in texts.items():
+        found[f"{_SHIMS}/{name}"] = text
+        for folder in REAL_FOLDERS:
+            if Path(folder, name).is_file():
+                found[f"{folder}/{name}"] = text
+    return found
 
 
 def kernel_files(size_bytes: int, arguments: str) -> dict[str, str]:

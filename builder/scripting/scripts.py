@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from builder.booting.bootloader import bios_script, disk_in_sight
+from builder.booting.bootloader import bios_script
+from builder.booting.grub_probe import answering_programs, device_links
 from builder.disk.layout import Layout
 from builder.kickstart.model import Script
 from builder.sandbox.sandbox import Sandbox
 from builder.scripting import installer
 from builder.scripting.disk import save_changes, script_disk
-from builder.scripting.installer import DISK_NAMES
+from builder.scripting.installer import DISK_NAMES, SYSIMAGE
+from builder.scripting.layout_shims import kernel_tables, layout_shims
 from builder.scripting.one_script import progress_say, run_onerror, run_script
 from builder.scripting.pre import ROOT
-from builder.scripting.tree_shims import CHCON_RECORD, REAL, shims
+from builder.scripting.tree_shims import CHCON_RECORD, FOLDER, shims
 from builder.tree import labels
 from builder.tree.bounds import check_depth
 from builder.tree.tree import Tree
@@ -30,7 +31,6 @@ from images.bounds import DEFAULTS, Bounds
 ENVIRONMENT = {"SYSTEMD_OFFLINE": "1"}
 _HAS_RUN = "has_run_onerror"
 _RECORD, _RECORD_BYTES = "chcon", 64 << 20
-_PROGRAM_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,15 @@ def run_post(tree: Tree, setting: Setting) -> None:
         return
     with script_disk(setting.layout, setting.scratch) as (disk, device):
         beside = _installer(setting, device, tree.root)
-        with _inside(tree, setting, device) as inside:
-            def start(script: Script) -> None:
-                _say_start(setting, script)
-                run_script(inside.sandbox if script.in_chroot else beside, script, _say(setting))
+        inside = _inside(tree, setting, device)
 
-            _all(scripts, start, setting, beside)
-            paths = Root(setting.scratch).read(f"/{_RECORD}", _RECORD_BYTES).split(b"\0")
-            labels.save_set_by_hand(inside, paths, setting.results)
+        def start(script: Script) -> None:
+            _say_start(setting, script)
+            run_script(inside.sandbox if script.in_chroot else beside, script, _say(setting))
+
+        _all(scripts, start, setting, beside)
+        paths = Root(setting.scratch).read(f"/{_RECORD}", _RECORD_BYTES).split(b"\0")
+        labels.save_set_by_hand(inside, paths, setting.results)
     save_changes(disk, setting.results, scripts[-1].where)
 
 
@@ -137,39 +138,39 @@ def _installer(
     else:
         own.mkdir()
         installer.prepare(own)
-    return installer.environment(
+    found = installer.environment(
         own, device, setting.layout.disk_size_bytes, setting.arguments, tree,
         bounds=setting.bounds, counted=_counted(setting, tree))
+    if tree is None:
+        return found
+    return replace(found, files=_kernel_files(setting), programs={
+        **found.programs, **installer.programs(layout_shims(setting.layout, SYSIMAGE))})
 
 
 def _counted(setting: Setting, tree: Path | None) -> Sequence[Path]:
     return setting.counted or ((tree,) if tree else ())
 
 
-@contextmanager
-def _inside(tree: Tree, setting: Setting, device: Path) -> Iterator[Tree]:
-    """Yield the tree with everything in sight that a script in it finds."""
-    files = setting.scratch / "tree-files"
-    files.mkdir()
-    binds: dict[str, Path] = {}
+def _inside(tree: Tree, setting: Setting, device: Path) -> Tree:
+    """Return the tree with everything in sight that a script in it finds."""
+    layout = setting.layout
     record = setting.scratch / _RECORD
     record.touch()
-    with disk_in_sight(tree, setting.layout) as sighted:
-        programs = shims(sighted, bios_script(setting.layout))
-        for place in programs:
-            real = files / Path(place).name
-            sighted.files.copy_out(place, real, follow=True, limit_bytes=_PROGRAM_BYTES)
-            real.chmod(0o755)
-            binds[f"{REAL}/{real.name}"] = real
-        sandbox = replace(
-            sighted.sandbox, binds={**sighted.sandbox.binds, **binds},
-            programs={**sighted.sandbox.programs, **programs},
-            writable={CHCON_RECORD: record}, devices=dict.fromkeys(DISK_NAMES, device),
-            environment=ENVIRONMENT, largest_file_bytes=setting.layout.disk_size_bytes,
-            files=installer.kernel_files(setting.layout.disk_size_bytes, setting.arguments),
-            bounds=setting.bounds, counted=_counted(setting, tree.root),
-        )
-        yield replace(sighted, sandbox=sandbox)
+    programs = shims(tree, bios_script(layout),
+                     {**answering_programs(layout), **layout_shims(layout)})
+    return replace(tree, sandbox=replace(
+        tree.sandbox, programs={**tree.sandbox.programs, **programs}, path=FOLDER,
+        links={**tree.sandbox.links, **device_links(layout)}, terminals=True,
+        writable={CHCON_RECORD: record}, devices=dict.fromkeys(DISK_NAMES, device),
+        environment=ENVIRONMENT, largest_file_bytes=layout.disk_size_bytes,
+        files=_kernel_files(setting), bounds=setting.bounds,
+        counted=_counted(setting, tree.root),
+    ))
+
+
+def _kernel_files(setting: Setting) -> dict[str, str]:
+    own = installer.kernel_files(setting.layout.disk_size_bytes, setting.arguments)
+    return {**own, **kernel_tables(setting.layout)}
 
 
 def _say(setting: Setting) -> Callable[[str], None]:

@@ -1,7 +1,7 @@
 """Stand-ins for the tree's own programs that could not do their work while an image is built.
 
-Each is shown over the tree's program while %post runs, where the tree has it; the image keeps the
-program itself.
+Each lies in a folder of its own that PATH names first, where the tree has such a program. The
+tree's file is never covered: `rpm -V`, `rpm -e`, AIDE and an update in %post find what is there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from builder.tree.tree import Tree
 
-REAL = "/dev/.real"
+FOLDER = "/dev/.stand-ins"
 CHCON_RECORD = "/dev/.chcon"
 
 # systemd-hostnamed is asked over a bus that is not there; `hostnamectl set-hostname` writes
@@ -57,8 +57,8 @@ for word; do
     printf '%s\\0' "$path" >> RECORD
   fi
 done
-exec REAL/chcon "$@"
-""".replace("RECORD", CHCON_RECORD).replace("REAL", REAL)
+exec REAL "$@"
+""".replace("RECORD", CHCON_RECORD)
 
 # Where SELinux is off, fixfiles leaves all to the relabelling at the end (builder/tree/labels.py);
 # it would have undone chcon.
@@ -66,23 +66,20 @@ _FIXFILES = """#!/bin/sh
 for word; do
   case $word in restore|relabel) : > RECORD ;; esac
 done
-exec REAL/fixfiles "$@"
-""".replace("RECORD", CHCON_RECORD).replace("REAL", REAL)
+exec REAL "$@"
+""".replace("RECORD", CHCON_RECORD)
 
-# Without a kernel's version dracut takes that of `uname -r`, which is the building host's here and
-# the image's own in an installer (dracut(8)).
-_DRACUT = """#!/bin/sh
-for word; do
-  case $word in
-    --kver|--kver=*|--regenerate-all|--help|-h|--version|--list-modules|--printsize)
-      exec REAL/dracut "$@" ;;
-  esac
-  [ -n "$word" ] && [ -f "/boot/vmlinuz-$word" ] && exec REAL/dracut "$@"
-done
-newest=$(for folder in /lib/modules/*; do
-  [ -f "/boot/vmlinuz-${folder##*/}" ] && echo "${folder##*/}"; done | sort -V | tail -n 1)
-exec REAL/dracut ${newest:+--kver "$newest"} "$@"
-""".replace("REAL", REAL)
+# It calls grub2-probe by its full path (util/grub-mkconfig.in, grub-mkconfig_lib.in): the same
+# script, with the stand-ins' names in it.
+_GRUB_MKCONFIG = """#!/bin/sh
+mkdir -p FOLDER/copies
+export grub_probe=FOLDER/grub2-probe grub_mkrelpath=FOLDER/grub2-mkrelpath
+sed -e 's,^grub_probe=.*,grub_probe=FOLDER/grub2-probe,' \\
+  -e 's,^grub_mkrelpath=.*,grub_mkrelpath=FOLDER/grub2-mkrelpath,' \\
+  "REAL" > "FOLDER/copies/NAME" || exit 127
+chmod 755 "FOLDER/copies/NAME"
+exec "FOLDER/copies/NAME" "$@"
+""".replace("FOLDER", FOLDER)
 
 # What grub2-install says and does (grub-install.c); where it would write the disk's first sectors,
 # the disk step does that with the files that are made here.
@@ -127,21 +124,24 @@ echo "Installation finished. No error reported." >&2
 """
 
 
-def shims(tree: Tree, make_bios_files: str) -> Mapping[str, str]:
-    """Return the text of each shim by the path in the tree that it is shown over.
+def shims(tree: Tree, make_bios_files: str, more: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the text of each shim by its path, of those that stand in for a program of the tree.
 
     make_bios_files: shell commands that make GRUB's files for BIOS; empty where there can be none.
+    more: other programs by name. In a text, REAL is the path of the tree's own program.
     """
     make = make_bios_files or (
         "echo 'grub2-install: error: the disk has no place for GRUB.' >&2; exit 1")
     grub = _GRUB_INSTALL.replace("MODULES", "/usr/lib/grub/i386-pc").replace(
         "MAKE", f"( set -e; {make}\n) || exit 1")
-    texts = {"hostnamectl": _HOSTNAMECTL, "chcon": _CHCON, "fixfiles": _FIXFILES,
-             "dracut": _DRACUT, "grub2-install": grub}
+    texts = {**more, "hostnamectl": _HOSTNAMECTL, "chcon": _CHCON, "fixfiles": _FIXFILES,
+             "grub2-install": grub, "grub2-mkconfig": _GRUB_MKCONFIG,
+             "grub2-switch-to-blscfg": _GRUB_MKCONFIG}
     found = {}
     for name, text in texts.items():
-        for folder in ("/usr/bin", "/usr/sbin"):
-            # /usr/sbin may be a link to /usr/bin, where both are one
-            if tree.files.is_file(f"{folder}/{name}") and not tree.files.is_link(folder):
-                found[f"{folder}/{name}"] = text
+        for folder in ("/usr/sbin", "/usr/bin"):
+            if tree.files.is_file(f"{folder}/{name}"):
+                found[f"{FOLDER}/{name}"] = text.replace("REAL", f"{folder}/{name}").replace(
+                    "NAME", name)
+                break
     return found

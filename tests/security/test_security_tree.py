@@ -161,7 +161,7 @@ def lines(tree: Tree, _: Path) -> None:
 
 def looking(tree: Tree, _: Path) -> None:
     assert isinstance(kernels(tree), list)
-    shims(tree, "")
+    shims(tree, "", {})
     kernel_plugins.allow(tree)
 
 

@@ -68,6 +68,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/store/store.py", "builder/store/uses.py"),
     "our own source and data files": (
         "builder/identity.py", "builder/kickstart/reference.py", "builder/steps/programs.py",
+        "builder/scripting/layout_shims.py",
         "rehearsal/cache.py",
         "rehearsal/comps.py", "rehearsal/convert.py", "rehearsal/table.py"),
     "files that the person who runs ccis names": (

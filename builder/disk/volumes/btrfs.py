@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 name, rank = "btrfs", 4
 label, title = "btrfs", "btrfs subvolumes"
 # btrfs-progs refuses less than about 110 MiB.
-member = Member("btrfsmember", prefix="btrfs", minimum_mib=114)
+member = Member("btrfsmember", prefix="btrfs", minimum_mib=114, signature="btrfs", has_id=True)
 programs = (Program("mkfs.btrfs", "btrfs-progs", "btrfs-progs"),
             Program("btrfs", "btrfs-progs", "btrfs-progs"))
 opener = Opener("btrfs", "btrfs-progs", "btrfs")

@@ -20,7 +20,7 @@ name, rank = "luks", 1
 label, title = "LUKS", "LUKS encryption"
 done = "encrypted"
 # The header alone takes 16 MiB (cryptsetup(8)).
-member = Member("luks", prefix=None, minimum_mib=17)
+member = Member("luks", prefix=None, minimum_mib=17, signature="crypto_LUKS", has_id=True)
 programs = (Program("cryptsetup", "cryptsetup-bin", "cryptsetup", flag="--version"),)
 opener = Opener("cryptsetup", "cryptsetup", "crypt", argument="rd.luks")
 encrypts = True

@@ -19,7 +19,8 @@ name, rank = "md", 2
 label = title = "software RAID"
 member = Member(
     "mdmember", prefix="raid", minimum_mib=8, gpt_type="A19D880F-05FC-4D3B-A006-743F0F84911E",
-    mbr_type="fd", is_named=True, spellings=("software RAID",))
+    mbr_type="fd", is_named=True, spellings=("software RAID",),
+    signature="linux_raid_member", has_id=True)
 programs = (Program("mdadm", "mdadm", "mdadm", flag="--version"),)
 opener = Opener("mdadm", "mdadm", "mdraid", ("--mdadmconf",), argument="rd.md")
 encrypts = False

@@ -21,7 +21,7 @@ from host.errors import HostError, InputError
 from images.bounds import Bounds
 
 Run = Callable[..., Path]
-PROGRAMS = ("chcon", "hostnamectl", "fixfiles")
+PROGRAMS = ("chcon", "hostnamectl", "fixfiles", "findmnt", "df", "blkid")
 
 
 @pytest.fixture
@@ -240,3 +240,87 @@ def test_onerror_runs_when_another_step_fails(layout: Layout, tmp_path: Path) ->
         patch.setattr("builder.scripting.scripts.progress_say", lambda _: seen.append)
         run_after_failure(setting)
     assert seen == [f"{tmp_path}/test.ks:1: %onerror without --erroronfail: status 7: /"]
+
+
+@pytest.mark.parametrize("where", ["", " --nochroot"])
+def test_terminals_take_what_is_printed_and_nobody_types(
+    where: str, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As in Foreman's template, which many kickstarts are made of."""
+    with caplog.at_level(logging.INFO, "ccis.script"):
+        run(f"text\n%post{where} --erroronfail\nset -e\n"
+            "for t in /dev/console /dev/ttyS0 /dev/tty; do test -c $t; echo at $t >$t; done\n"
+            "exec </dev/tty3 >/dev/tty3\n"
+            "test -t 0 -a -t 1; test \"$(tty)\" = /dev/tty3\n"
+            "if read -r line; then exit 4; fi\n"
+            "( echo seen ) 2>&1 | tee /tmp/log\n"
+            "%end\n")
+    said = [line.removeprefix(f"{tmp_path}/test.ks:2: ") for line in caplog.messages]
+    assert said == ["at /dev/console", "at /dev/ttyS0", "at /dev/tty", "seen"]
+
+
+CHVT = """
+import fcntl, os, struct
+for name in ("/dev/tty0", "/dev/console"):
+    console = os.open(name, os.O_RDWR)
+    kind, state = bytearray(1), bytearray(6)
+    fcntl.ioctl(console, 0x4B33, kind)  # KDGKBTYPE
+    fcntl.ioctl(console, 0x5606, 3)  # VT_ACTIVATE
+    fcntl.ioctl(console, 0x5607, 3)  # VT_WAITACTIVE
+    fcntl.ioctl(console, 0x5603, state)  # VT_GETSTATE
+    assert kind == bytes([2]) and struct.unpack("=3H", state) == (1, 0, 2)
+for number, command in ((os.open("/dev/null", os.O_RDWR), 0x4B33), (99, 0x4B33), (console, 0x5401)):
+    try:
+        fcntl.ioctl(number, command, bytearray(64))
+        print("yes")
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
+def test_chvt_is_told_that_terminals_are_consoles(run: Run, tree: Tree) -> None:
+    run(f"%post --interpreter=/usr/bin/python3 --erroronfail --log=/root/log{CHVT}%end\n")
+    assert tree.read("/root/log").splitlines() == [
+        "Inappropriate ioctl for device", "Bad file descriptor", "yes"]
+
+
+def test_what_is_printed_on_a_terminal_counts_as_output(run: Run) -> None:
+    with pytest.raises(InputError, match="printed more than"):
+        run("%post\nexec >/dev/tty1\nwhile :; do echo 0123456789; done\n%end\n",
+            bounds=Bounds(output="1 MiB"))
+
+
+OWN = ("sh", "basename", "chmod", "cp", "mkdir", "mv", "rm", "sed", "tr")
+
+
+def test_stand_ins_lie_before_the_trees_programs_and_never_over_them(
+    tree: Tree, layout: Layout, tmp_path: Path,
+) -> None:
+    """As `rpm -V`, `rpm -e` and AIDE would notice."""
+    folder = tree.root / "usr/bin"
+    for name in OWN:
+        shutil.copy(Path("/usr/bin", name), folder / name)
+    (tree.root / "usr/sbin/grub2-mkconfig").write_text(
+        '#!/bin/sh -e\nsbindir=/usr/sbin\nself=$(basename $0)\n'
+        'grub_probe="${sbindir}/grub2-probe"\n'
+        'echo "$self $($grub_probe --target=fs_uuid /) $($grub_mkrelpath /boot/x)"\n')
+    for name in ("grub2-mkconfig", "grub2-probe", "grub2-mkrelpath"):
+        (tree.root / "usr/sbin" / name).touch()
+        (tree.root / "usr/sbin" / name).chmod(0o755)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    sandbox = Sandbox(tree.root, 1, binds={
+        path: Path(path) for path in ("/usr/lib", "/usr/lib64") if Path(path).is_dir()})
+    run_post(Tree(tree.root, sandbox), make(
+        "%post --erroronfail --log=/root/log\nset -e\n"
+        "command -v chcon\n/usr/bin/chcon --version >/dev/null\n"
+        "cp /usr/bin/df /root/df\nmv /usr/bin/chcon /usr/bin/chcon.own\n"
+        "rm /usr/bin/hostnamectl\n"
+        "findmnt -no SOURCE /\ngrub2-mkconfig\n%end\n", layout, tmp_path))
+    assert tree.read("/root/log").splitlines() == [
+        "/dev/.stand-ins/chcon", "/dev/vda2",
+        f"grub2-mkconfig {layout.root.fs_uuid} /boot/x"]
+    assert (tree.root / "root/df").read_bytes() == before["df"]
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before["chcon.own"] = before.pop("chcon")
+    del before["hostnamectl"]
+    assert after == before

@@ -16,7 +16,8 @@ name, rank = "lvm", 3
 label = title = "LVM"
 member = Member(
     "lvmpv", prefix="pv", minimum_mib=8, gpt_type="E6D6D379-F507-44C2-A23C-238F2A3DF928",
-    mbr_type="8e", is_named=True, spellings=("physical volume (LVM)",))
+    mbr_type="8e", is_named=True, spellings=("physical volume (LVM)",),
+    signature="LVM2_member")
 programs = (Program("lvm", "lvm2", "lvm2", flag="version"),)
 opener = Opener("lvm", "lvm2", "lvm", argument="rd.lvm")
 encrypts = False
