@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
-SCRIPTS := tools/setup tools/demo tools/package tools/conformance .ci/run $(wildcard tests/*/*/*.sh)
+SCRIPTS := tools/setup tools/demo tools/package tools/conformance .ci/run \
+	$(wildcard builder/*/*.sh tests/*/*/*.sh)
 FAST := "not integration and not full"
 # Percent of lines and branches; docs/style.md has what was measured.
 FLOOR := 80

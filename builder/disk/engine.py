@@ -8,6 +8,7 @@ from typing import Protocol
 
 from builder.disk.embed import Patch
 from builder.disk.model import Layout
+from builder.tree.marks import NO_MARKS, Marks
 from host.progress import Progress
 
 
@@ -31,7 +32,7 @@ class Engine(Protocol):
 
     def write(
         self, layout: Layout, tree: Path, patches: Sequence[Patch], destination: Path,
-        source_date_epoch: int, progress: Progress,
+        source_date_epoch: int, progress: Progress, marks: Marks = NO_MARKS,
     ) -> None:
         """Write a raw disk image, sparse, with zeroes wherever nothing was put.
 
@@ -40,7 +41,7 @@ class Engine(Protocol):
         destination: a file that is not there yet; after a failure it is not there either. It is
         not flushed to its disk: who keeps it does that. source_date_epoch: the time that goes
         into what file systems note about themselves. progress: the caller starts and finishes
-        the step "disk"; the engine advances it.
+        the step "disk"; the engine advances it. marks: what chattr(1) gave files of the tree.
 
         Raises InputError when the tree does not fit the layout, HostError for all that the host
         lacks, space above all.

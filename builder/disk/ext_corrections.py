@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.disk.ext_numbers import numbers
+from builder.tree.marks import NO_MARKS, Marks
+from host.beneath import walk
 from host.beneath.root import Root
 from host.errors import InputError
 from host.run import run
@@ -16,18 +19,21 @@ LONGEST_PATH = 2000
 """mke2fs -d writes behind the end of its buffer where a path has exactly 2040 bytes (path_append()
 of misc/create_inode.c, seen with 1.47.0), and debugfs reads commands of at most 8 KiB."""
 
+_LARGE_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class Found:
     """Something in a tree. path: inside it, absolute. time_s: of its last change.
 
     attributes: the extended ones, when there are at least two, so that their order matters, and
-    debugfs can be told their names.
+    debugfs can be told their names. reserved_bytes: of a file all of whose blocks are there.
     """
 
     path: str
     time_s: int
     attributes: dict[str, bytes]
+    reserved_bytes: int = 0
 
 
 def entries(view: Path) -> list[Found]:
@@ -45,12 +51,14 @@ def entries(view: Path) -> list[Found]:
         if each.path == "/lost+found" and not each.is_folder:
             raise InputError("/lost+found is no folder", where=each.path,
                              why="an ext file system has its own", remedy="remove it in %post")
-        found.append(Found(each.path, int(each.status.st_mtime), _ordered(each.attributes())))
+        found.append(Found(each.path, int(each.status.st_mtime), _ordered(each.attributes()),
+                           each.status.st_size if _is_reserved(each) else 0))
     return found
 
 
 def correct(
     target: str, view: Path, found: Sequence[Found], scratch: Path, clock: dict[str, str],
+    marks: Marks = NO_MARKS,
 ) -> None:
     """Put a file system right that was filled from `view`.
 
@@ -58,13 +66,18 @@ def correct(
     file's times of access and change, which tell of the build, not of the image. It writes a
     file's extended attributes in the order in which the build host's file system lists them,
     which is another on tmpfs than on ext4. And it counts what it has written, which depends on
-    the holes of the files that it reads; libext2fs counts no further from 0 (ext2fs_close2).
+    the holes of the files that it reads; libext2fs counts no further from 0 (ext2fs_close2). Blocks
+    of zeroes become holes, as a swap file must not have any, and flags are not copied at all.
 
     target: the file system, as debugfs takes it. found: what entries() says of the view.
-    scratch: an empty folder. clock: the variables that tell e2fsprogs the time.
+    scratch: an empty folder. clock: the variables that tell e2fsprogs the time. marks: files'
+    flags, by path.
     """
     odd = numbers(target, [each.path for each in found if _is_odd(each.path)], scratch)
-    commands = b"".join(_commands(view, found, odd, _Values(scratch)))
+    places = {each.path: b"<%d>" % odd[each.path] if each.path in odd else _quoted(each.path)
+              for each in found if each.path in odd or not _is_odd(each.path)}
+    commands = b"".join((*_commands(view, found, odd, _Values(scratch)),
+                         *_blocks(target, found, places), *_flags(target, marks, places)))
     run(["debugfs", "-w", "-f", "-", target], stdin=commands, env=clock)
 
 
@@ -84,6 +97,38 @@ def _commands(
             yield b"sif %s atime @%d\nsif %s ctime @%d\n" % (
                 inside, each.time_s, inside, each.time_s)
     yield b"ssv kbytes_written 0\n"
+
+
+def _is_reserved(found: walk.Found) -> bool:
+    """Say whether a large file has all of its blocks, be they zeroes: somebody may count on them.
+
+    Of small ones nobody does, and programs have pages of zeroes.
+    """
+    return (found.is_file and found.status.st_size >= _LARGE_BYTES
+            and found.status.st_blocks * 512 >= found.status.st_size)
+
+
+def _blocks(target: str, found: Sequence[Found], places: dict[str, bytes]) -> Iterator[bytes]:
+    """Yield commands that reserve the blocks of files that mke2fs gave holes; no others change."""
+    wanted = [each for each in found if each.reserved_bytes and each.path in places]
+    if not wanted:
+        return
+    said = run(["debugfs", "-R", "show_super_stats -h", target]).stdout
+    size = re.search(r"^Block size: +(\d+)$", said, re.MULTILINE)
+    assert size, "every ext file system has one"
+    for each in wanted:
+        last = (each.reserved_bytes - 1) // int(size[1])
+        yield b"fallocate %s 0 %d\n" % (places[each.path], last)
+
+
+def _flags(target: str, marks: Marks, places: dict[str, bytes]) -> Iterator[bytes]:
+    """Yield commands that add flags to those that files have, of which some say how they lie."""
+    for path, flags in marks.items():
+        if path in places:
+            said = run(["debugfs", "-f", "-", target], stdin=b"stat %s\n" % places[path]).stdout
+            if there := re.search(r"^Inode: .* Flags: (0x[0-9a-f]+)$", said, re.MULTILINE):
+                yield b"set_inode_field %s flags 0x%x\n" % (
+                    places[path], int(there[1], 16) | flags)
 
 
 def _is_odd(word: str) -> bool:

@@ -15,6 +15,7 @@ from builder.disk.fat_files import fill_fat
 from builder.disk.holes import punch_zeroes, xfs_log_range
 from builder.disk.loop import loop_device
 from builder.disk.parts import Partition
+from builder.tree.marks import NO_MARKS, Marks, give
 from host.beneath.remove import remove_tree
 from host.beneath.root import Root
 from host.errors import InputError, ProgramError
@@ -33,23 +34,26 @@ _WRITE_OUT_EVERY_S = 0.2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def populate(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) -> None:
+def populate(
+    part: Partition, image: Path, view: Path, scratch: Path, epoch: int, marks: Marks = NO_MARKS,
+) -> None:
     """Make the file system of `part` inside `image` and copy `view` into it.
 
     view: a folder with exactly what belongs there, as builder.disk.views.view() shows it.
     scratch: an empty folder for mounting.
     epoch: SOURCE_DATE_EPOCH, for what a file system notes about its own making.
+    marks: flags of its files, by their paths in `view`.
 
     Raises InputError when the partition is too small for its content or can't hold its names,
     HostError or OSError for the rest; the caller removes the image.
     """
     try:
         if part.fstype in mkfs.EXT:
-            _ext(part, image, view, scratch, epoch)
+            _ext(part, image, view, scratch, epoch, marks)
         elif part.fstype in mkfs.FAT:
             _fat(part, image, view, epoch)
         else:
-            _kernel(part, image, view, scratch)
+            _kernel(part, image, view, scratch, marks)
     except ProgramError as error:
         if any(word in line for line in error.tail for word in _FULL.get(error.argv[0], ())):
             raise InputError(
@@ -74,7 +78,9 @@ def _too_long(*tops: Path) -> str | None:
                  if len(os.fsencode(found.path)) > room), None)
 
 
-def _ext(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) -> None:
+def _ext(
+    part: Partition, image: Path, view: Path, scratch: Path, epoch: int, marks: Marks,
+) -> None:
     # e2fsprogs before 1.47.1 knows only the second name.
     clock = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
     offset = [f"offset={part.start_bytes}"]
@@ -82,7 +88,8 @@ def _ext(part: Partition, image: Path, view: Path, scratch: Path, epoch: int) ->
     run(mkfs.mke2fs(part, str(image), options=offset, tree=str(view)), env=clock)
     values = scratch / "values"
     values.mkdir()
-    ext_corrections.correct(f"{image}?offset={part.start_bytes}", view, found, values, clock)
+    target = f"{image}?offset={part.start_bytes}"
+    ext_corrections.correct(target, view, found, values, clock, marks)
     remove_tree(values)
 
 
@@ -94,7 +101,7 @@ def _fat(part: Partition, image: Path, view: Path, epoch: int) -> None:
     fill_fat(view, f"{image}@@{part.start_bytes}", environment)
 
 
-def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
+def _kernel(part: Partition, image: Path, view: Path, scratch: Path, marks: Marks) -> None:
     """Have the kernel write the file system: xfs and btrfs cannot be filled any other way.
 
     (`mkfs.xfs -p FOLDER` does it with extended attributes since xfsprogs 6.17; Debian 12 and
@@ -112,6 +119,7 @@ def _kernel(part: Partition, image: Path, view: Path, scratch: Path) -> None:
             _fail_at_once(device)
             with _settled(target, image):
                 copy_tree(view, target)
+                give(Root(target), marks)
     target.rmdir()
     if part.fstype == "xfs":
         punch_zeroes(image, *xfs_log_range(image, part.start_bytes))

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from builder.disk.ancestry import swaps_and_mounts
-from builder.disk.model import CONTAINERS, Layout, Partition, Volume
+from builder.disk.model import CONTAINERS, Layout
+from builder.disk.parts import Partition, Volume
 from builder.disk.volumes.registry import kind_of
 
 # Device, place, type, options, UUID, label, PARTUUID, PARTLABEL, KiB, top: a row of the table. What

@@ -15,6 +15,7 @@ from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.views import finished_tree
 from builder.store.result import IMAGE
+from builder.tree import marks
 
 if TYPE_CHECKING:
     from builder.steps.facts import Facts
@@ -58,4 +59,5 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
     with finished_tree(before, place) as view:
         patches = tree_patches(layout, view, BIOS_FILES)
         engines.get(inputs.engine).write(
-            layout, view, patches, place.folder / IMAGE, inputs.epoch, place.progress)
+            layout, view, patches, place.folder / IMAGE, inputs.epoch, place.progress,
+            marks.load(before.values()))

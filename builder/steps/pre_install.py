@@ -11,6 +11,7 @@ from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.fields import ScriptText
 from builder.steps.frames import lowest_layer
+from builder.tree import marks
 
 if TYPE_CHECKING:
     from builder.steps.facts import Facts
@@ -50,3 +51,4 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
             before["pre"] / ROOT if "pre" in before else None, inputs.arguments, scratch,
             place.folder, place.progress, inputs.bounds)
         scripts.run_pre_install(root, setting)
+        marks.save(root, place.folder)

@@ -11,6 +11,8 @@ from builder.steps import contract
 from builder.steps.contract import Before, Place
 from builder.steps.fields import ScriptText
 from builder.steps.frames import layer
+from builder.store.result import LAYER
+from builder.tree import marks
 
 if TYPE_CHECKING:
     from builder.steps.facts import Facts
@@ -52,3 +54,4 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
         scripts.run_post(tree, scripts.Setting(
             inputs.scripts, inputs.on_error, inputs.layout, installer, inputs.arguments, scratch,
             place.folder, place.progress, inputs.bounds, tree.sandbox.counted))
+        marks.save(place.folder / LAYER, place.folder)

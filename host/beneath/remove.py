@@ -13,7 +13,7 @@ from pathlib import Path
 from host.beneath.walk import identity, look, up
 
 # <linux/fs.h>; the flags are what chattr(1) calls i and a
-_GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
+GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602
 _HOLDING = 0x10 | 0x20
 
 
@@ -136,6 +136,6 @@ def _release_file(folder: int, name: str) -> None:
 def release(descriptor: int) -> None:
     """Take the flags immutable and append-only away; file systems without flags have none."""
     with suppress(OSError):
-        flags = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
+        flags = struct.unpack("i", fcntl.ioctl(descriptor, GET_FLAGS, bytes(4)))[0]
         if flags & _HOLDING:
-            fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("i", flags & ~_HOLDING))
+            fcntl.ioctl(descriptor, SET_FLAGS, struct.pack("i", flags & ~_HOLDING))

@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the rooms, in which a test may change any module."""
     here = Path(identity.__file__).parents[1]
     for room in identity.ROOMS:
-        for path in (here / room).rglob("*.py"):
+        for path in (*(here / room).rglob("*.py"), *(here / room).rglob("*.sh")):
             copy = tmp_path / path.relative_to(here)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())

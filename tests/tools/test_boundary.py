@@ -61,7 +61,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
         "builder/steps/views.py",
         "builder/packages/near.py", "builder/tree/databases.py",
         "builder/scripting/disk.py",
-        "builder/packages/installed.py", "builder/tree/labels.py",
+        "builder/packages/installed.py", "builder/tree/labels.py", "builder/tree/marks.py",
         "builder/scripting/scripts.py", "builder/scripting/shims.py",
         "builder/packages/signatures.py", "builder/store/entries.py", "builder/store/eviction.py",
         "builder/store/folder.py", "builder/store/key.py", "builder/store/manifest.py",

@@ -20,6 +20,7 @@ from builder.disk.table import SFDISK, sfdisk_script
 from builder.disk.versions import tool_versions
 from builder.disk.views import check_mountpoints, view
 from builder.disk.volumes.registry import kind_of
+from builder.tree.marks import NO_MARKS, Marks, below
 from host import cost
 from host.errors import HostError
 from host.mounts import mounted
@@ -57,7 +58,7 @@ def unfit(layout: Layout) -> str | None:
 
 def write(
     layout: Layout, tree: Path, patches: Sequence[Patch], destination: Path,
-    source_date_epoch: int, progress: Progress,
+    source_date_epoch: int, progress: Progress, marks: Marks = NO_MARKS,
 ) -> None:
     """Write the disk image; the contract is that of builder.disk.engine.Engine.
 
@@ -81,7 +82,7 @@ def write(
                 folder = Path(scratch, str(part.number))
                 folder.mkdir()
                 futures[pool.submit(
-                    _fill, layout, part, tree, destination, folder, source_date_epoch,
+                    _fill, layout, part, tree, destination, folder, source_date_epoch, marks,
                 )] = part
             for done, future in enumerate(as_completed(futures), start=1):
                 cost.add(future.result())
@@ -95,11 +96,12 @@ def identity() -> dict[str, str]:
 
 def _fill(
     layout: Layout, part: Partition, tree: Path, image: Path, scratch: Path, epoch: int,
+    marks: Marks,
 ) -> float:
     """Fill one file system, in a thread of its own; return the processor time that it took."""
     point = part.mountpoint or ""
     with cost.measured() as spent, view(tree, point, layout.below(point), scratch) as shown:
-        populate(part, image, shown, scratch, epoch)
+        populate(part, image, shown, scratch, epoch, below(marks, point, layout.below(point)))
     return spent.cpu_s
 
 

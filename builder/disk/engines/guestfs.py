@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from builder.disk.tar_file import unpack_command, write_tar
 from builder.disk.versions import stack_versions, tool_versions
 from builder.disk.views import check_mountpoints, mount_folder
 from builder.disk.volumes.registry import kind_of
+from builder.tree.marks import NO_MARKS, Marks, letters
 from host.appliance import Drive, open_appliance
 from host.errors import HostError, InputError
 from host.progress import Progress
@@ -51,7 +53,7 @@ def unfit(layout: Layout) -> str | None:
 
 def write(
     layout: Layout, tree: Path, patches: Sequence[Patch], destination: Path,
-    source_date_epoch: int, progress: Progress,
+    source_date_epoch: int, progress: Progress, marks: Marks = NO_MARKS,
 ) -> None:
     """Write the disk image; the contract is that of builder.disk.engine.Engine.
 
@@ -72,13 +74,14 @@ def write(
                 _pack(layout, part, tree, Path(scratch, label), source_date_epoch)
                 for part, label in zip(layout.mounted, _labels(), strict=False)
             ]
-            _write(layout, archives, destination, source_date_epoch, progress)
+            _write(layout, archives, destination, source_date_epoch, progress, marks)
         # What was written as zeroes, such as the journals, becomes holes.
         punch_zeroes(destination)
 
 
 def _write(
     layout: Layout, archives: Sequence[Path], destination: Path, epoch: int, progress: Progress,
+    marks: Marks,
 ) -> None:
     """Do what there is to do inside; archives: what belongs on each of layout.mounted."""
     progress.advance("disk", 0, "starting the appliance")
@@ -91,6 +94,7 @@ def _write(
         for done, (part, archive) in enumerate(zip(layout.mounted, archives, strict=True)):
             progress.advance("disk", done, f"filling {part.mountpoint}")
             _fill(here, part, archive.name)
+        _mark(here, marks)
         g.umount_all()
         stop_stack(here, layout.stack)
 
@@ -175,6 +179,15 @@ def _fill(here: Inside, part: Partition | Volume, label: str) -> None:
                        "the image)",
             ) from error
         raise
+
+
+def _mark(here: Inside, marks: Marks) -> None:
+    """Give files their flags, one at a time: a file system knows some of them only."""
+    for path, flags in marks.items():
+        place = shlex.quote(f"/sysroot{path}")
+        for letter in letters(flags):
+            here.run(["sh", "-c", f"[ -L {place} ] || ! [ -e {place} ] || "
+                                  f"chattr +{letter} {place} 2>/dev/null || true"])
 
 
 @contextmanager

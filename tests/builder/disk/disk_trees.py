@@ -79,6 +79,8 @@ def make_tree(root: Path) -> Path:
         stream.write(b"head")
         stream.seek(40 * MIB)
         stream.write(b"tail")
+    for place in (odd, root / "boot"):  # as a swap file: `dd if=/dev/zero`, mkswap
+        (place / "reserved").write_bytes(b"head" + bytes(2 * MIB))
     (root / "usr/bin/ping").write_bytes(b"#!elf\n" * 1000)
     (root / "usr/bin/sudo").write_bytes(b"#!elf\n")
     (root / "usr/bin/sudo").chmod(0o4111)

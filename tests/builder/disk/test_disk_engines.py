@@ -12,6 +12,7 @@ from builder.disk.embed import Patch
 from builder.disk.engine import Engine
 from builder.disk.engines import direct, guestfs
 from builder.disk.layout import Layout, plan_layout
+from builder.tree.marks import below, load, save
 from host.errors import InputError
 from host.mounts import private_mounts
 from host.progress import Silent
@@ -38,9 +39,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tree(tmp_path_factory.mktemp("tree"))
 
 
+# i, a and A of chattr(1); the last two are where no file system keeps them, or no file is
+MARKS = {"/usr/share/odd/new\nline": 0x10, "/usr/bin/ping": 0x10 | 0x80, "/boot/grub2": 0x20,
+         "/boot/grub2/grub.cfg": 0x10, "/boot/efi/EFI": 0x10, "/boot/gone": 0x10}
+
+
 def write(engine: Engine, layout: Layout, tree: Path, image: Path) -> Path:
     patches = [Patch(0, b"\xeb\x63" + b"boot code".ljust(438, b".")), Patch(MIB, b"core" * 500)]
-    engine.write(layout, tree, patches, image, EPOCH, Silent())
+    engine.write(layout, tree, patches, image, EPOCH, Silent(), MARKS)
     return image
 
 
@@ -77,6 +83,19 @@ def test_the_tree_of_each_file_system_is_whole(image: Path, tree: Path, tmp_path
         assert (mounted / "usr/share/odd/holes").stat().st_blocks < 1000, "holes stay holes"
     with mounted_read_only(image, boot, tmp_path / "boot") as mounted:
         assert describe(mounted) == expected(tree, "/boot", "efi")
+
+
+def test_flags_and_reserved_blocks_are_there(image: Path, tmp_path: Path) -> None:
+    layout = hybrid_layout()
+    for point, folder in (("/", "usr/share/odd"), ("/boot", "")):
+        with mounted_read_only(image, partition_at(layout, point), tmp_path / "part") as mounted:
+            status = (mounted / folder / "reserved").stat()
+            assert status.st_blocks * 512 >= status.st_size, "swapon(8) takes no holes"
+            (tmp_path / "result").mkdir(exist_ok=True)
+            save(mounted, tmp_path / "result")
+            own = below(MARKS, point, layout.below(point))
+            assert load([tmp_path / "result"]) == {
+                path: flags for path, flags in own.items() if path != "/gone"}
 
 
 def test_the_system_partition_holds_its_files(image: Path, tree: Path, tmp_path: Path) -> None:
