@@ -96,12 +96,13 @@ def overlay(
     """Mount a writable view of `lower` (topmost first) whose changes land in `upper`.
 
     metacopy keeps a change of owner, mode or label from copying the file's data, so that
-    relabelling a tree of 400 MB costs no more than its inodes. source: what the table of mounts
-    names as the device. Raises HostError.
+    relabelling a tree of 400 MB costs no more than its inodes. index keeps hard links whole while
+    it is mounted; `work` must be empty. source: what the table of mounts names as the device.
+    Raises HostError.
     """
     with _by_descriptor([upper, work, *lower]) as (above, beside, *below):
         options = (f"lowerdir={':'.join(below)},upperdir={above},workdir={beside},"
-                   "index=off,metacopy=on,redirect_dir=on")
+                   "index=on,metacopy=on,redirect_dir=on")
         _mount_overlay(source, target, options)
     try:
         yield target

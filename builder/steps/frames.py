@@ -15,6 +15,7 @@ from builder.store.result import LAYER
 from builder.tree import normalise
 from builder.tree.bounds import check_depth
 from builder.tree.tree import Tree
+from builder.tree.twins import keep_twins
 from host.beneath.root import Root
 from host.mounts import overlay, read_only_overlay
 
@@ -39,6 +40,7 @@ def layer(
                      inputs.root_device) as view:
             yield Tree(view, Sandbox(
                 view, inputs.epoch, network=network, bounds=inputs.bounds, counted=(upper,)))
+            keep_twins(view, upper)
     if normalise.settle(upper, inputs.epoch, started_s, name):
         with place.store.staging() as scratch, read_only_overlay([upper, *lower], scratch) as view:
             check_depth(Root(view), name)
