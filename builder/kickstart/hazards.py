@@ -11,6 +11,7 @@ from pykickstart.base import KickstartCommand
 from builder.kickstart.findings import Finding
 from builder.kickstart.model import Command, Kickstart, Section
 from builder.kickstart.options import taken_by
+from builder.kickstart.script_hazards import early_end, full_paths, sealed_away
 from builder.kickstart.secret_words import plain_secrets
 from builder.kickstart.unheeded import unheeded
 from host.urls import shown
@@ -143,8 +144,7 @@ def left_out(kickstart: Kickstart) -> Iterator[Finding]:
 
 HAZARDS: tuple[Hazard, ...] = (
     plain_passwords, network_in_post, urls_without_scheme, placeholders, missing_console,
-    foreign_spellings, repeated, contradictions,
-    left_out,
+    foreign_spellings, repeated, contradictions, left_out, early_end, sealed_away, full_paths,
 )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 from builder.kickstart.model import Script
+from builder.kickstart.shell import place
 from builder.sandbox.places import check_kernel_folders
 from builder.sandbox.sandbox import Sandbox
 from host.beneath.openat2 import reopen
@@ -65,12 +67,23 @@ def run_script(sandbox: Sandbox, script: Script, say: Callable[[str], None]) -> 
     if done.status == 0:
         return
     tail = "; ".join(line.strip() for line in done.tail[-4:])
+    where = _failed_at(script, name, done.tail)
     if script.stop_on_error:
         raise InputError(
-            f"the {script.kind} script failed with status {done.status}", where=script.where,
+            f"the {script.kind} script failed with status {done.status}", where=where,
             why=tail, remedy="correct the script, or leave out --erroronfail",
         )
-    say(f"{script.where}: {script.kind} without --erroronfail: status {done.status}: {tail}")
+    say(f"{where}: {script.kind} without --erroronfail: status {done.status}: {tail}")
+
+
+def _failed_at(script: Script, name: str, tail: Sequence[str]) -> str:
+    """Return the line that the script's interpreter complained of last; else the script's first.
+
+    bash says `FILE: line N: …`, dash `FILE: N: …`, Python `File "FILE", line N`.
+    """
+    pattern = re.compile(rf"{re.escape(name)}(?:: (?:line )?|\", line )(\d+)\b")
+    found = [int(number) for line in tail for number in pattern.findall(line)]
+    return place(script, found[-1]) if found else script.where
 
 
 @contextmanager

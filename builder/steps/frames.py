@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from builder.tree.twins import keep_twins
 from host.beneath.root import Root
 from host.mounts import overlay, read_only_overlay
 
+_OVERLAYS = "trusted.overlay."
+
 
 @contextmanager
 def layer(
@@ -33,6 +36,9 @@ def layer(
     upper, started_s = place.folder / LAYER, time.time()
     upper.mkdir()
     shutil.copystat(lower[0], upper)  # mode and label of / come from the topmost layer
+    for attribute in os.listxattr(upper):
+        if attribute.startswith(_OVERLAYS):  # which names the layer below that one
+            os.removexattr(upper, attribute)
     with place.store.staging() as scratch:
         (scratch / "work").mkdir()
         (scratch / "view").mkdir()

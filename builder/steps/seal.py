@@ -11,6 +11,8 @@ from builder.steps.frames import layer
 from builder.steps.views import layers
 from builder.store.result import LAYER
 from builder.tree import labels, seal
+from builder.tree.tree import Tree
+from host.beneath.root import Root
 from specs.model import Rule
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 name = "seal"
 after = ("scripts", "target")
 programs = ("setfiles", "rpm", "sqlite")
+
+_SHOWN = 6
+_FLEETING = ("/tmp/", "/var/tmp/", "/var/cache/")  # noqa: S108 – in the tree
 
 
 class Inputs(contract.Inputs):
@@ -40,6 +45,17 @@ def make(inputs: Inputs, before: Before, place: Place) -> None:
     others = [place.folder / LAYER, *(each for each in layers(before) if each != labelled)]
     with layer(name, inputs, before, place) as tree, place.store.staging() as scratch:
         seal.seal(tree, inputs.rules)
+        if lost := _lost(tree, Root(before["scripts"] / LAYER)):
+            place.progress.say(f"what scripts wrote is not in the sealed image: {lost}")
         labels.relabel(tree, labelled, others)
         labels.restore_set_by_hand(tree, before["scripts"])
         installed.note(tree, inputs.rpm_database, scratch, place.folder)
+
+
+def _lost(tree: Tree, own: Root) -> str:
+    """Return what scripts left in their layer, `own`, and is gone by now; not what is fleeting."""
+    lost = [each.path for each in own.walk() if (each.is_file or each.is_link)
+            and not each.path.startswith(_FLEETING)
+            and not tree.files.exists(each.path, follow=False)]
+    more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+    return ", ".join(sorted(lost)[:_SHOWN]) + more

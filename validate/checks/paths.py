@@ -132,7 +132,7 @@ def _allowed(entry: Node, allow: tuple[str, ...] | list[str]) -> bool:
     return any(compiled(pattern).match(entry.path) for pattern in allow)
 
 
-def _of_file_system(entry: Entry, view: View) -> bool:
+def _of_file_system(entry: Node, view: View) -> bool:
     """Say whether it is the empty lost+found that an ext file system has at its top (mke2fs(8))."""
     folder, _, name = entry.path.rpartition("/")
     mounted = view.disk.mounted.get(folder or "/") if view.disk else None

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builder.booting.grub_probe import answering_programs
 from builder.kickstart.lint import Findings, lint
+from builder.kickstart.script_hazards import STOOD_IN
+from builder.sandbox.sandbox import Sandbox
+from builder.scripting.layout_shims import layout_shims
+from builder.scripting.tree_shims import shims
+from builder.tree.tree import Tree
 from images import catalogue
+from tests.builder.kickstart.storage_lines import planned
 
 RELEASE = catalogue.release("centos-stream-10")
 OURS = catalogue.kickstart_of(catalogue.image("generic-cloud"))
@@ -57,6 +64,15 @@ def test_our_own_kickstarts_are_clean() -> None:
     ("bootloader --timeout=1", "bootloader", 1, "serial console"),
     ("install", "install", 1, "it is read as in"),
     ("timezone UTC --isUtc", "timezone", 1, "RHEL10 has --isUtc no longer"),
+    ("%post\ntrue\nexit 0\ntrue\n%end", "%post", 3, "1 lines after it are not run"),
+    ("%pre\nif x; then\n  exit 1\nfi\nexec /bin/bash\n\ntrue\n%end", "%pre", 5, "`exec` ends"),
+    ("%post\ntrue\nset -eux\n%end", "%post", 3, "goes on without the rest"),
+    ("%post\necho nameserver 1.1.1.1 > /etc/resolv.conf\n%end", "%post", 2, "clean.resolv-conf"),
+    ("%post\ncat >/root/.config/x/y <<'E'\nexit\nE\n%end", "%post", 2, "clean.homes"),
+    ("%post --nochroot\ncp /tmp/k.pem /mnt/sysimage/etc/pki/tls/private/k.pem\n%end", "%post", 2,
+     "/etc/pki/tls/private/k.pem is removed"),
+    ("%post\nx 2>&1 | tee -a /var/log/x.log\n%end", "%post", 2, "clean.logs"),
+    ("%post\nif x; then /usr/sbin/grub2-install /dev/sda; fi\n%end", "%post", 2, "full path"),
     ("rootpw --lock\nrootpw --iscrypted x", "rootpw", 2, "said before"),
     ("timezone UTC --utc\ntimezone Europe/Paris", "timezone", 2, "said before"),
     ("firewall --enabled\n%packages\n-firewalld\n%end", "firewall", 1, "excludes firewalld"),
@@ -66,6 +82,38 @@ def test_what_bites_later(tmp_path: Path, text: str, name: str, line: int, says:
              if finding.kind == "warning" and finding.name == name]
     assert [(each.line, True) for each in found] == [(line, says in each.says) for each in found]
     assert found
+
+
+@pytest.mark.parametrize("text", [
+    "exec </dev/tty3 >/dev/tty3\nchvt 3\ntrue", "exec 2>&1\ntrue", "exit 0",
+    "case $1 in\n  a) exit 1 ;;\nesac\ntrue", "f() {\n  exit 1\n}\nf",
+    "test -e /x || exit 1\ntrue",
+    "(\n  exit 1\n)\ntrue", "cat > /root/x <<E\nexit 1\nE\ntrue",
+    "while read x; do\nexit\ndone\ntrue",
+    "> /var/log/wtmp\ncat /dev/null > /var/log/lastlog\n: > /etc/resolv.conf", "echo x > /tmp/y",
+    "grub2-install /dev/sda", "rm -f /etc/resolv.conf", "cat /var/log/x.log > /root/keep",
+    "echo '> /etc/resolv.conf'",
+])
+def test_what_does_not(tmp_path: Path, text: str) -> None:
+    assert said(judge(tmp_path, f"%post\n{text}\n%end\n"), "warning") == []
+
+
+def test_a_log_that_is_sealed_away_is_noted(tmp_path: Path) -> None:
+    report = judge(tmp_path, "%post --log=/var/log/anaconda/post.log\ntrue\n%end\n"
+                             "%post --nochroot --log=/mnt/sysimage/root/ks-x.log\ntrue\n%end\n"
+                             "%post --nochroot --log=/tmp/x.log\ntrue\n%end\n"
+                             "%post --log=/root/post.log\ntrue\n%end\n")
+    assert said(report, "note") == [("note", "%post", 1), ("note", "%post", 4)]
+
+
+def test_stand_ins_are_those_that_there_are(tmp_path: Path) -> None:
+    layout = planned(tmp_path, "part / --size=1000")
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    for name in STOOD_IN:
+        (tmp_path / "usr/bin" / name).touch()
+    programs = shims(Tree(tmp_path, Sandbox(tmp_path, 1)), "",
+                     {**answering_programs(layout), **layout_shims(layout)})
+    assert sorted(path.rpartition("/")[2] for path in programs) == list(STOOD_IN)
 
 
 @pytest.mark.parametrize("text", [

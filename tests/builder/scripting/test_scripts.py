@@ -324,3 +324,16 @@ def test_stand_ins_lie_before_the_trees_programs_and_never_over_them(
     before["chcon.own"] = before.pop("chcon")
     del before["hostnamectl"]
     assert after == before
+
+
+@pytest.mark.parametrize(("interpreter", "text", "line"), [
+    ("/bin/sh", "true\n\ncat < /nowhere/x\nexit 7", 5),
+    ("/bin/bash", "true\n. /nowhere\nexit 7", 4),
+    ("/usr/bin/python3", "import os\nraise SystemError", 4), ("/bin/sh", "true\nexit 7", 2),
+])
+def test_the_line_that_the_interpreter_complained_of_is_named(
+    interpreter: str, text: str, line: int, run: Run, tmp_path: Path,
+) -> None:
+    with pytest.raises(InputError) as caught:
+        run(f"text\n%post --erroronfail --interpreter={interpreter}\n{text}\n%end\n")
+    assert caught.value.where == f"{tmp_path}/test.ks:{line}"

@@ -1,4 +1,4 @@
-"""Hard links through layers: what a step does to one name, beside what all of them are afterwards."""
+"""Hard links through layers: what steps do to one name, beside what all are afterwards."""
 
 from __future__ import annotations
 
