@@ -32,7 +32,7 @@ ROOMS = ("host", "specs", "images", "builder")
 
 SILENT = frozenset({
     "host.cost", "host.errors", "host.locks", "host.niceness", "host.progress",
-    "builder.store.store", "builder.identity",
+    "builder.store.shelves", "builder.store.store", "builder.identity",
 })
 """Modules that change no byte: they show, count, lock, keep, or say what went wrong."""
 
