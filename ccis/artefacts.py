@@ -44,9 +44,13 @@ class Subject:
     is_own_spec: bool = True
 
 
-def subject_of(target: Path, image_format: str | None, spec_name: str | None) -> Subject:
+def subject_of(
+    target: Path, image_format: str | None, spec_name: str | None,
+    overlays: Sequence[Path] = (),
+) -> Subject:
     """Return the artefact that a build's folder or a file stands for, and the spec to prove.
 
+    overlays: files that change the spec, one over the other.
     Raises InputError when the folder is of no build or has no such artefact.
     """
     from images import record as records
@@ -55,7 +59,8 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
     record = None
     if target.is_dir() or (folder / records.FILE_NAME).is_file():
         record = records.read(folder)
-    spec = _spec(spec_name, record)
+    spec = _overlaid(_spec(spec_name, record), overlays)
+    is_own = spec_name is None and not overlays
     if target.is_dir():
         assert record is not None, "records.read raises when there is none"
         # Of a pair, the large file is the content, the other its description.
@@ -66,11 +71,11 @@ def subject_of(target: Path, image_format: str | None, spec_name: str | None) ->
         if name is None:
             raise InputError(f"has no artefact {' or '.join(wanted)}", where=str(folder),
                              remedy=f"it has: {', '.join(made)}")
-        return Subject(folder / name, record, spec, spec_name is None)
+        return Subject(folder / name, record, spec, is_own)
     if not target.is_file():
         raise InputError("there is no such file or folder", where=str(target))
     known = record is not None and any(a.file == target.name for a in record.artefacts)
-    return Subject(target, record if known else None, spec, spec_name is None)
+    return Subject(target, record if known else None, spec, is_own)
 
 
 def _spec(name: str | None, record: BuildRecord | None) -> Spec:
@@ -87,6 +92,14 @@ def _spec(name: str | None, record: BuildRecord | None) -> Spec:
         return spec_of(catalogue.image(record.image), rehearsal=rehearsal)
     names = (name or (record.spec if record else "baseline")).split(",")
     return adapted(joined([load(one) for one in names]), rehearsal=rehearsal)
+
+
+def _overlaid(spec: Spec, overlays: Sequence[Path]) -> Spec:
+    from specs.model import load_overlay, overlaid
+
+    for path in overlays:
+        spec = overlaid(spec, load_overlay(path))
+    return spec
 
 
 def key_of(path: Path | None) -> Key | None:

@@ -172,6 +172,18 @@ def overlaid(spec: Spec, overlay: Spec) -> Spec:
     })
 
 
+def load_overlay(path: Path) -> Spec:
+    """Return an overlay, for overlaid(): what it drops, replaces and waives is in another spec.
+
+    Raises InputError, with file and line, when it is not there, extends a spec, or is wrong.
+    """
+    overlay: Spec = _read(path, _changed(path), Spec)
+    if overlay.extends is not None or overlay.parts:
+        raise InputError("extends a spec, so it is no overlay", where=str(path),
+                         remedy="leave out `extends` and `parts`, or use it as --spec")
+    return overlay
+
+
 def load(name_or_path: str | Path) -> Spec:
     """Return a spec with all that it extends.
 

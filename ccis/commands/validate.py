@@ -26,6 +26,9 @@ def validate(
         str | None, typer.Option(help="A spec's name or file, or several: A,B.  "
                                  "[default: the image's own]",
                                    autocompletion=names.specs)] = None,
+    overlay: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Rules that are added, replaced, "
+                                        "dropped or waived; may be repeated.")] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit XML report, too.")] = None,
     key: KeyOption = None,
@@ -36,6 +39,7 @@ def validate(
     \b
     ccis validate build/CentOS-Stream-GenericCloud-10-20261121.0.x86_64
     ccis validate image.qcow2 --spec baseline --json
+    ccis validate image.qcow2 --spec targets/aws --overlay our-rules.yaml
     ccis validate encrypted.qcow2 --key passphrase.txt
 
     Nothing in the image is run, and nothing of it is mounted by this host's kernel.
@@ -45,7 +49,7 @@ def validate(
     from validate.report import to_junit
     from validate.run import validate as prove
 
-    subject = subject_of(target, image_format, spec)
+    subject = subject_of(target, image_format, spec, overlay or ())
     opens = key_of(key)
     with watching(table=False) as progress:
         if opens is None:
