@@ -72,7 +72,7 @@ def open_image(
     """
     with mounted_image(facts, key) as (g, disk):
         if memory_bytes is not None:
-            _bound_memory(memory_bytes)
+            bound_memory(memory_bytes)
         tree = _tree(g)
         with opened(facts) as read_disk:
             content = Content(
@@ -128,7 +128,7 @@ def _starts_without() -> bool:
             return False
 
 
-def _bound_memory(more_bytes: int) -> None:
+def bound_memory(more_bytes: int) -> None:
     """Let this process, and what it starts from now on, take so much more address space."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     _, most = resource.getrlimit(resource.RLIMIT_AS)

@@ -27,7 +27,7 @@ from specs.model import Spec
 from validate.artefact import ArtefactFacts, inspected
 from validate.judge import applies, judge
 from validate.key import Key
-from validate.reader import open_image
+from validate.reader import bound_memory, open_image
 from validate.report import Result, result
 from validate.trees import facts_of, is_tree, open_tree
 from validate.view import View
@@ -123,6 +123,7 @@ def _work(request: dict[str, Any]) -> None:
         if request["key"] else None
     if is_tree(path, record):
         facts = facts_of(path, record)
+        bound_memory(MEMORY_BYTES)
         _judge(open_tree(facts, record), spec, _tiers(facts))
         return
     facts = replace(inspected(path, record), ccis_format=request["format"])

@@ -267,3 +267,17 @@ def test_a_damaged_tree_is_bad_input_or_read(tmp_path: Path, seed: int) -> None:
             opened(tmp_path, bytes(damaged))
         except InputError as error:
             assert "please report" not in str(error)
+
+
+def test_a_tree_is_read_in_a_process_with_a_bound_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from validate import worker
+
+    bounds: list[int] = []
+    monkeypatch.setattr(worker, "bound_memory", bounds.append)
+    path = tmp_path / "x.tar"
+    path.write_bytes(BODY + END)
+    spec = {"name": "none", "title": "No rules"}
+    worker._work({"path": str(path), "format": "", "spec": spec, "record": None, "key": None})
+    assert bounds == [worker.MEMORY_BYTES]
