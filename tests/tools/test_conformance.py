@@ -147,7 +147,8 @@ def test_preparations_of_other_kinds_are_not_run(tmp_path: Path, line: str) -> N
 
 def test_the_table_counts_by_type_and_gives_reasons() -> None:
     text = table([
-        Verdict("a", ("users", "smoke"), "passed"), Verdict("b", ("users",), "failed", "x | y"),
+        Verdict("a", ("skip-on-fedora", "users", "smoke"), "passed"),
+        Verdict("b", ("users",), "failed", "x | y"),
         Verdict("c", ("lvm",), "not applicable", "why"),
     ])
     assert "| lvm |  |  |  |  |  |  | 1 |\n| users | 1 | 1 |  |  |  |  |  |\n" in text

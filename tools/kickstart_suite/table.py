@@ -9,6 +9,7 @@ from tools.kickstart_suite.verdict import Outcome, Verdict
 
 _COLUMNS: tuple[Outcome, ...] = (
     "passed", "failed", "live", "refused", "lacking", "broken", "not applicable")
+_NO_KINDS = ("knownfailure", "manual", "coverage", "smoke")
 _SHOWN = 240
 
 
@@ -37,7 +38,9 @@ def _row(name: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def _kind(verdict: Verdict) -> str:
-    return verdict.types[0]
+    """Return the suite's first word for what a test is about, not for where it runs."""
+    return next((word for word in verdict.types
+                 if not word.startswith("skip-on-") and word not in _NO_KINDS), verdict.types[0])
 
 
 def _short(text: str) -> str:
