@@ -29,7 +29,7 @@ _LIVE = (
                       r"|tune2fs|xfs_info|btrfs|parted|losetup|df|mount|udevadm)\b"
                       r"|/proc/(?:mounts|swaps|mdstat|partitions)|/dev/(?:mapper|md|disk)|/sys/block"),
     ("the installer", r"\b(?:anaconda|packaging|storage|program|syslog|dbus)[\w-]*\.log"
-                      r"|busctl|gdbus|journalctl|localectl|anaconda\.pid|/run/anaconda"),
+                      r"|log-capture|busctl|gdbus|journalctl|localectl|anaconda\.pid|/run/anaconda"),
 )
 
 
