@@ -31,7 +31,7 @@ class BtrfsRequest(Request):
     """One `btrfs` line that makes a volume; mountpoint: that of its top level, or `none`.
 
     fstab_options: --fsoptions of the `part` lines of its members, which hold for all of it
-    (blivet's new_btrfs: "propagate mount options specified for members via kickstart").
+    (blivet/devices/btrfs.py, BTRFSVolumeDevice._set_format).
     """
 
     mountpoint: str
@@ -104,11 +104,13 @@ def _plan(wish: BtrfsRequest, inside: Sequence[SubvolumeRequest], stacking: Stac
         data=wish.data, metadata=wish.metadata, mkfs_options=shown.mkfs_options,
         subvolumes=tuple(dict.fromkeys(sub.name for sub in inside)), where=wish.where,
     )
+    # Which subvolume is no matter of the members (BTRFSSubVolumeDevice._set_mountopts).
+    inherited = [option for option in (wish.fstab_options or "").split(",")
+                 if option and not option.startswith("subvol")]
     for sub in inside:
         request = FormatRequest(mountpoint=sub.mountpoint, fstype="btrfs", label=wish.label,
-                                fstab_options=",".join(filter(None, [
-                                    f"subvol={sub.name}", wish.fstab_options])), uuid=volume.uuid,
-                                where=sub.where)
+                                fstab_options=",".join([f"subvol={sub.name}", *inherited]),
+                                uuid=volume.uuid, where=sub.where)
         stacking.mount(request, "btrfs", first, size_bytes, sub.name, subvolume=sub.name)
     stacking.items.append(volume)
 

@@ -87,7 +87,7 @@ def _plan(wish: ArrayRequest, stacking: Stacking) -> None:
         name=wish.name, level=wish.level, devices=tuple(device for device, _ in found),
         spares=wish.spares, chunk_kib=wish.chunk_kib,
         # Its record is behind the data then, so that firmware sees a file system on each member
-        # (Anaconda's bootloader/efi.py, stage1_raid_metadata).
+        # (blivet/devices/md.py, pre_commit_fixup).
         metadata="1.0" if fstype == "efi" else "1.2",
         uuid=_uuid(stacking.seed, f"array {wish.name}"), where=wish.where,
     ))

@@ -174,7 +174,7 @@ def _logical_volume(command: Command, passphrase: str, dialect: str) -> LogicalV
 def _btrfs(command: Command, kickstart: Kickstart) -> BtrfsRequest:
     data = command.data
     said = [part.data.fsopts for part in kickstart.find(*PARTITIONS)
-            if part.data.mountpoint in data.devices and part.data.fsopts]
+            if part.data.mountpoint in data.devices[:1] and part.data.fsopts]
     return BtrfsRequest(
         mountpoint=data.mountpoint, members=tuple(data.devices), label=data.label or None,
         data=data.dataLevel, metadata=data.metaDataLevel, mkfs_options=mkfs_options(command),

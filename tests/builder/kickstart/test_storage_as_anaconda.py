@@ -93,6 +93,18 @@ def test_mount_options_of_a_btrfs_s_parts_hold_for_its_subvolumes(tmp_path: Path
     assert found["/home"] == "subvol=home,loud,noatime"
 
 
+def test_of_several_members_of_a_btrfs_the_first_one_s_options_hold_but_for_its_subvolume(
+    tmp_path: Path,
+) -> None:
+    """blivet/devices/btrfs.py: BTRFSVolumeDevice._set_format, _set_mountopts of its subvolumes."""
+    layout = planned(tmp_path, BOOT + """\
+        part btrfs.10 --fstype=btrfs --size=2200 --fsoptions=subvol=x,noatime
+        part btrfs.11 --fstype=btrfs --size=2200 --fsoptions=loud
+        btrfs none --label=both btrfs.10 btrfs.11
+        btrfs / --subvol --name=root both""")
+    assert mounts(layout)["/"] == "subvol=root,noatime"
+
+
 @pytest.mark.parametrize("name", ["md_test", "/dev/md/md_test", "pv.01"])
 def test_a_group_may_call_an_array_by_its_own_name(tmp_path: Path, name: str) -> None:
     layout = planned(tmp_path, BOOT + MIRROR + f"""\
