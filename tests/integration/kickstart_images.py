@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,19 +92,14 @@ def names(view: View) -> set[str]:
     return {one.name for one in view.packages}
 
 
-def boot_all(wanted: dict[str, list[str | Path]], at_a_time: int) -> dict[str, Any]:
-    """Run `ccis boot` for all; return by name the first report, or what it said."""
-
-    def one(words: list[str | Path]) -> Any:
-        done = subprocess.run([CCIS, "boot", *words, "--json"], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, check=False)
-        try:
-            return json.loads(done.stdout)[0]
-        except (ValueError, LookupError):
-            return f"status {done.returncode}: {done.stdout}{done.stderr}"
-
-    with ThreadPoolExecutor(at_a_time) as pool:
-        return dict(zip(wanted, pool.map(one, wanted.values()), strict=True))
+def boot(words: list[str | Path]) -> Any:
+    """Run `ccis boot`; return the first report, or what it said."""
+    done = subprocess.run([CCIS, "boot", *words, "--json"], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, check=False)
+    try:
+        return json.loads(done.stdout)[0]
+    except (ValueError, LookupError):
+        return f"status {done.returncode}: {done.stdout}{done.stderr}"
 
 
 def lint(path: Path) -> Any:

@@ -98,6 +98,7 @@ def test_ext4_by_the_direct_engine_is_equal_in_every_byte(
     assert read(folder).source_date_epoch < folder.stat().st_mtime
 
 
+@pytest.mark.full
 def test_a_script_that_writes_the_time_is_named_with_its_file(
     ccis: Command, tmp_path: Path,
 ) -> None:

@@ -20,7 +20,8 @@ ON_A_STICK = [*STICK, *TWIN]
 
 
 @pytest.mark.parametrize(("firmware", "how"), [
-    pytest.param("bios", CD, marks=pytest.mark.full), ("uefi", CD), ("bios", ON_A_STICK),
+    pytest.param("bios", CD, marks=pytest.mark.full), ("uefi", CD),
+    pytest.param("bios", ON_A_STICK, marks=pytest.mark.full),
 ], ids=["bios-cd", "uefi-cd", "bios-stick"])
 def test_the_live_medium_starts_to_a_shell(
     everything: Everything, tmp_path: Path, firmware: str, how: list[str],

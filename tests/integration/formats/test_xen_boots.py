@@ -80,7 +80,8 @@ def test_it_starts_by_the_pvh_entry_point_of_qemu(
     assert "(ttyS0)" in shown
 
 
-@pytest.mark.parametrize("kind", ["pv", pytest.param("pvh", marks=pytest.mark.full)])
+@pytest.mark.full  # a machine in an emulated machine: 6 minutes
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
 def test_a_guest_of_xen_starts_from_its_disk_by_its_xl_file(
     kind: str, image: Path, raw: Path, boot: kernels.Boot, vmlinux: Path, tmp_path: Path,
 ) -> None:
