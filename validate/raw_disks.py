@@ -29,6 +29,7 @@ done
 wait "$program"
 """
 """Ends a program ($3 …) when the file ($1) that it writes takes more than so many sectors ($2)."""
+_MAP_BYTES_MAX = 64 << 20
 _VMDK_MAGIC = b"KDMV"
 
 
@@ -69,6 +70,13 @@ def convert(path: Path, driver: str, raw: Path) -> None:
                                1 << 16), timeout_s=_CONVERT_S, log_stdout=False).stdout
             if int(json.loads(told)["required"]) > most:  # all may be one and the same block
                 raise InputError(f"holds more than {most >> 30} GiB of data")
+        if driver in ("vdi", "vmdk"):  # of these alone QEMU reads what is cut off as zeros
+            told = run(bounded([*limits, "map", "--output=json", image], _MAP_BYTES_MAX),
+                       timeout_s=_CONVERT_S, log_stdout=False).stdout
+            ends = max((one["offset"] + one["length"] for one in json.loads(told)
+                        if one["data"] and "offset" in one), default=0)
+            if ends > path.stat().st_size:
+                raise InputError(f"is cut off: its data end at byte {ends}")
         run(bounded(["bash", "-c", _WATCHED, "convert", str(raw), str(most // 512), *limits,
                      "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
             timeout_s=_CONVERT_S, log_stdout=False)

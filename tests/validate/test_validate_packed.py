@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import random
 import subprocess
 import tarfile
 from pathlib import Path
@@ -63,6 +64,27 @@ def test_a_disk_is_the_same_in_every_format(
         assert found.raw.read_bytes() == disk.read_bytes()
         assert found.faults == ()
     assert hashlib.sha256(path.read_bytes()).digest() == before
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_cut_off_container_is_bad_input(disk: Path, name: str, options: str | None) -> None:
+    with disk.open("r+b") as stream:  # what does not compress, up to a part of the last block
+        stream.write(random.Random(1).randbytes((2 << 20) + 4096))
+    path = packed(disk, name, options)
+    kind = kind_of(path, None)
+    assert kind is not None
+    with as_raw(path, kind) as found:
+        assert found.raw.read_bytes() == disk.read_bytes()
+    whole = path.read_bytes()
+    lost = 0
+    for left in (len(whole) - 1024, len(whole) - 70_000, len(whole) // 2):
+        path.write_bytes(whole[:left])
+        try:
+            with as_raw(path, kind) as found:  # an end that holds no data may lack
+                assert found.raw.read_bytes() == disk.read_bytes()
+        except InputError:
+            lost += 1
+    assert lost >= 2
 
 
 def google(disk: Path, *, member: str = "disk.raw", form: int = tarfile.GNU_FORMAT,
