@@ -17,23 +17,26 @@ from typing import Any, Literal
 from host.run import run
 
 Format = Literal["raw", "qcow2"]
+Driver = Literal["raw", "qcow2", "vmdk", "vpc", "vhdx", "vdi"]
+_NAMING_OTHERS = ("qcow2", "vmdk")
+"""Drivers of formats that may name an image behind them."""
 _CREATE_S = 60
 
 
-def node(path: Path, image_format: Format) -> dict[str, Any]:
+def node(path: Path, driver: Driver) -> dict[str, Any]:
     """Return the block node of an image that is only read, itself and nothing behind it."""
     return {
-        "driver": image_format, "read-only": True,
+        "driver": driver, "read-only": True,
         # Nobody else's lock is our concern: whoever builds into a file that we read gets errors.
         "file": {"driver": "file", "filename": str(path.absolute()), "read-only": True,
                  "locking": "off"},
-        **({"backing": None} if image_format == "qcow2" else {}),
+        **({"backing": None} if driver in _NAMING_OTHERS else {}),
     }
 
 
-def name(path: Path, image_format: Format) -> str:
+def name(path: Path, driver: Driver) -> str:
     """Return the file name that qemu-img takes for an image, and opens without probing."""
-    return "json:" + json.dumps(node(path, image_format))
+    return "json:" + json.dumps(node(path, driver))
 
 
 def overlay(target: Path, path: Path, image_format: Format, size_bytes: int | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from host import block
 from host.errors import InputError
 from validate import tars
 from validate.artefact import inspect
@@ -19,7 +20,8 @@ from validate.streams import Budget, unpacked
 
 _TEXT_BYTES_MAX = 1 << 20
 _MEMBERS_MAX = 64
-_DRIVERS = {".img": "qcow2", ".qcow2": "qcow2", ".vmdk": "vmdk", ".vhdx": "vhdx", ".vhd": "vpc"}
+_DRIVERS: dict[str, block.Driver] = {
+    ".img": "qcow2", ".qcow2": "qcow2", ".vmdk": "vmdk", ".vhdx": "vhdx", ".vhd": "vpc"}
 _DISKS = {"libvirt": ("qcow2",), "virtualbox": ("vmdk",), "vmware_desktop": ("vmdk",),
           "hyperv": ("vhdx", "vpc")}
 _DESCRIBED = {"virtualbox": ".ovf", "vmware_desktop": ".vmx", "hyperv": ".xml"}
@@ -102,7 +104,7 @@ def _metadata(texts: dict[str, str], faults: list[str]) -> dict[str, Any]:
     return about
 
 
-def _opened(disk: Path, driver: str, raw: Path, faults: list[str]) -> int:
+def _opened(disk: Path, driver: block.Driver, raw: Path, faults: list[str]) -> int:
     """Make the raw disk; return its size. What names other files is not opened."""
     if driver == "qcow2":
         facts = inspect(disk)

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from host import block
 from host.errors import InputError, from_os_error
 from host.scratch import scratch_folder
 from images.record import BuildRecord
@@ -113,7 +114,7 @@ def _gce(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
     return faults
 
 
-def _converted(driver: str) -> Callable[[Path, BinaryIO, Path], list[str]]:
+def _converted(driver: block.Driver) -> Callable[[Path, BinaryIO, Path], list[str]]:
     def read(path: Path, stream: BinaryIO, raw: Path) -> list[str]:
         faults = _vhd_faults(stream) if driver == "vpc" else []
         if driver == "vmdk":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from host import block
 from host.errors import HostError, InputError, ProgramError
 from host.jail import bounded, need
 from host.run import run
@@ -15,6 +16,7 @@ _DATA_BYTES_MAX = 32 << 30
 """What may be written of a disk; zeros are holes, and cost nothing."""
 _CONVERT_S = 900
 _MEMORY_BYTES = 4 << 30
+_LIMITED = ["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img"]
 _SECTOR_BYTES = 512
 _SLACK_BYTES = 64 << 20
 _TOO_MUCH = 77
@@ -49,35 +51,27 @@ def written(stream: BinaryIO, raw: Path) -> int:
     return size
 
 
-def convert(path: Path, driver: str, raw: Path) -> None:
+def convert(path: Path, driver: block.Driver, raw: Path) -> None:
     """Make the raw disk of an image that names no other file; its driver is said.
 
     Raises InputError for what QEMU does not read, or what is beyond bounds of time, memory, data.
     """
     need("qemu-img", "prlimit")
-    node = {"driver": driver, "read-only": True,
-            "file": {"driver": "file", "filename": str(path.absolute()), "read-only": True,
-                     "locking": "off"},
-            **({"backing": None} if driver in ("vmdk", "qcow2") else {})}
-    image = "json:" + json.dumps(node)
-    limits = ["prlimit", f"--as={_MEMORY_BYTES}", f"--fsize={1 << 42}", "qemu-img"]
+    image = block.name(path, driver)
     most = _DATA_BYTES_MAX
     try:
         if driver == "vhdx":  # QEMU tells of all as data; but it lies in the file as it is
             most = min(most, path.stat().st_size + _SLACK_BYTES)
         else:
-            told = run(bounded([*limits, "measure", "--output=json", "-O", "qcow2", image],
-                               1 << 16), timeout_s=_CONVERT_S, log_stdout=False).stdout
-            if int(json.loads(told)["required"]) > most:  # all may be one and the same block
+            measured = _told("measure", ["-O", "qcow2", image], 1 << 16)
+            if int(measured["required"]) > most:  # all may be one and the same block
                 raise InputError(f"holds more than {most >> 30} GiB of data")
         if driver in ("vdi", "vmdk"):  # of these alone QEMU reads what is cut off as zeros
-            told = run(bounded([*limits, "map", "--output=json", image], _MAP_BYTES_MAX),
-                       timeout_s=_CONVERT_S, log_stdout=False).stdout
-            ends = max((one["offset"] + one["length"] for one in json.loads(told)
-                        if one["data"] and "offset" in one), default=0)
+            ends = max((one["offset"] + one["length"] for one in _told("map", [image],
+                        _MAP_BYTES_MAX) if one["data"] and "offset" in one), default=0)
             if ends > path.stat().st_size:
                 raise InputError(f"is cut off: its data end at byte {ends}")
-        run(bounded(["bash", "-c", _WATCHED, "convert", str(raw), str(most // 512), *limits,
+        run(bounded(["bash", "-c", _WATCHED, "convert", str(raw), str(most // 512), *_LIMITED,
                      "convert", "-O", "raw", "-S", "64k", image, str(raw)], 1 << 16),
             timeout_s=_CONVERT_S, log_stdout=False)
     except ProgramError as error:
@@ -89,6 +83,12 @@ def convert(path: Path, driver: str, raw: Path) -> None:
         if "did not end" in error.what:
             raise InputError(f"was not read within {_CONVERT_S} s", why=error.why) from error
         raise
+
+
+def _told(verb: str, words: list[str], most_bytes: int) -> Any:
+    """Return what qemu-img says of an image as JSON; raises as run() and bounded() do."""
+    argv = bounded([*_LIMITED, verb, "--output=json", *words], most_bytes)
+    return json.loads(run(argv, timeout_s=_CONVERT_S, log_stdout=False).stdout)
 
 
 def need_one_file(stream: BinaryIO) -> None:
